@@ -1,0 +1,1 @@
+"""The dynamic, discovery-driven Kubernetes client for Python."""
