@@ -1,0 +1,93 @@
+"""Where the API server is: a host as people write it, made into scheme, host, port and path prefix."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, urlsplit
+
+from dynkube.errors import ConfigError, mask_url
+
+_HOST = re.compile(r"[^\s/?#@\\\[\]<>\"'{}|^`\x00-\x20\x7f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseURL:
+    """The root under which every request goes.
+
+    ``host`` has no brackets, IPv6 or not; ``port`` is always known; ``path`` is "" or "/prefix", never ending in "/".
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as in a Host header: brackets round IPv6, the scheme's own port left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _default_port(self.scheme) else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def parse_base_url(host: str, *, tls: bool) -> BaseURL:
+    """Return the base URL for ``host``: "", "name", "name:port", an IP address, or a URL with a path prefix.
+
+    ``tls`` says whether a host without a scheme means https; client-go says so when a CA, a client certificate or
+    ``insecure`` is configured, and not for a token or password alone (``rest.defaultServerUrlFor``). Query and fragment
+    are dropped. Raises `ConfigError` for anything that is no such address.
+    """
+    text = host.strip() or "localhost"
+    if "://" not in text:
+        text = f"{'https' if tls else 'http'}://{_bracketed(text)}"
+        if _split(text, host).path not in ("", "/"):
+            raise ConfigError(f"server {host!r} has a path but no scheme; write it as a URL: 'https://{host}'")
+    parts = _split(text, host)
+    scheme = parts.scheme.lower()
+    if scheme not in ("http", "https"):
+        raise ConfigError(f"server {mask_url(host)!r} has the scheme {scheme!r}; only http and https are possible")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"server {mask_url(host)!r} carries a user name; set username and password instead")
+    name = parts.hostname or ""
+    if ":" in name:
+        _check_ipv6(name, host)
+    elif not _HOST.fullmatch(name):
+        raise ConfigError(f"server {host!r} names no host")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(f"server {host!r}: {error}") from None
+    if port == 0:
+        raise ConfigError(f"server {host!r} has port 0")
+    path = re.sub(r"/{2,}", "/", quote(parts.path, safe="/%:@$&+,;=!*'()~-._")).rstrip("/")
+    return BaseURL(scheme, name.replace("%25", "%"), port or _default_port(scheme), path)
+
+
+def _split(text: str, original: str) -> SplitResult:
+    """Split a URL; a form the standard library refuses is a `ConfigError` that quotes what the user wrote."""
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise ConfigError(f"server {mask_url(original)!r}: {error}") from None
+
+
+def _bracketed(text: str) -> str:
+    try:
+        return f"[{ipaddress.IPv6Address(text)}]"
+    except ValueError:
+        return text
+
+
+def _check_ipv6(name: str, original: str) -> None:
+    try:
+        ipaddress.IPv6Address(name.replace("%25", "%"))
+    except ValueError as error:
+        raise ConfigError(f"server {original!r}: {error}") from None
+
+
+def _default_port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80

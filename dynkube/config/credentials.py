@@ -1,0 +1,127 @@
+"""Who the client is: the kinds of credentials that need more than one field. Data only; transport acts on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from dynkube.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: What stands for a secret in a repr.
+MASK = "***"
+#: The versions of ExecCredential that are spoken; v1alpha1 is gone from client-go, too.
+EXEC_API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+#: When a plug-in may read standard input.
+INTERACTIVE_MODES = ("Never", "IfAvailable", "Always")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impersonation:
+    """Whom to act as; sent as ``Impersonate-*`` headers. All values are sent as they are, groups one header each."""
+
+    user: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if isinstance(self.groups, str):
+            raise ConfigError(f"impersonate groups must be a list of names, not the string {self.groups!r}")
+        object.__setattr__(self, "groups", tuple(self.groups))
+        extra = {}
+        for key, values in self.extra.items():
+            if isinstance(values, str):
+                raise ConfigError(f"impersonate extra {key!r} must be a list of values, not the string {values!r}")
+            extra[key] = tuple(values)
+        object.__setattr__(self, "extra", MappingProxyType(extra))
+        if not self.user and (self.uid or self.groups or self.extra):
+            raise ConfigError("impersonating a uid, groups or extra values needs a user: the server refuses it without")
+        for value in (self.user, self.uid, *self.groups, *(item for values in extra.values() for item in values)):
+            check_header_value(value, "an impersonation value")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy cannot be pickled.
+        return _impersonation, (self.user, self.uid, self.groups, dict(self.extra))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecConfig:
+    """A credential plug-in (``users[].user.exec``).
+
+    ``env`` are pairs added to the environment of the command; ``cluster_config`` is the cluster's extension
+    ``client.authentication.k8s.io/exec``, passed to the plug-in when ``provide_cluster_info`` is set.
+    """
+
+    command: str
+    api_version: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    install_hint: str = ""
+    provide_cluster_info: bool = False
+    interactive_mode: str = "IfAvailable"
+    cluster_config: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.command:
+            raise ConfigError("exec: command is empty")
+        if self.api_version not in EXEC_API_VERSIONS:
+            raise ConfigError(
+                f"exec command {self.command!r}: apiVersion {self.api_version!r} is not one of "
+                f"{', '.join(EXEC_API_VERSIONS)}"
+            )
+        if self.interactive_mode not in INTERACTIVE_MODES:
+            raise ConfigError(
+                f"exec command {self.command!r}: interactiveMode {self.interactive_mode!r} is not one of "
+                f"{', '.join(INTERACTIVE_MODES)}"
+            )
+        object.__setattr__(self, "args", tuple(self.args))
+        object.__setattr__(self, "env", tuple((name, value) for name, value in self.env))
+
+    def __repr__(self) -> str:
+        # Arguments and variables may hold secrets; the command is what identifies the plug-in.
+        return f"ExecConfig(command={self.command!r}, api_version={self.api_version!r})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthProviderConfig:
+    """A built-in credential provider (``users[].user.auth-provider``): ``oidc`` is the only one still real.
+
+    ``persist`` stores a changed ``config`` where it came from (refreshed tokens); None means nowhere to store it.
+    """
+
+    name: str
+    config: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    persist: Callable[[Mapping[str, str]], None] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config", MappingProxyType(dict(self.config)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _auth_provider, (self.name, dict(self.config), self.persist)
+
+    def __repr__(self) -> str:
+        return (
+            f"AuthProviderConfig(name={self.name!r}, config={{{', '.join(f'{key}: {MASK}' for key in self.config)}}})"
+        )
+
+
+def _impersonation(user: str, uid: str, groups: tuple[str, ...], extra: dict[str, tuple[str, ...]]) -> Impersonation:
+    return Impersonation(user=user, uid=uid, groups=groups, extra=extra)
+
+
+def _auth_provider(
+    name: str, config: dict[str, str], persist: Callable[[Mapping[str, str]], None] | None
+) -> AuthProviderConfig:
+    return AuthProviderConfig(name=name, config=config, persist=persist)
+
+
+def check_header_value(value: str, what: str) -> None:
+    """Raise `ConfigError` if the value cannot stand in a header line; the message names ``what``, not the value."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{what} must be a string, not {type(value).__name__}")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        raise ConfigError(f"{what} contains a line break or another control character")

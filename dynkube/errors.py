@@ -1,0 +1,507 @@
+"""Every failure dynkube raises, as one tree.
+
+::
+
+    DynkubeError
+    ├── ConfigError                      the configuration cannot be used
+    │   └── NoConfigError                nothing is configured at all
+    ├── InvalidRequestError (ValueError) the call is wrong; nothing was sent
+    │   ├── InvalidNameError
+    │   ├── InvalidSelectorError
+    │   ├── NamespaceRequiredError
+    │   ├── NamespaceNotAllowedError
+    │   ├── BodyMismatchError
+    │   ├── UnsupportedVerbError
+    │   └── ManifestError
+    ├── MappingError (LookupError)
+    │   ├── NoMatchError
+    │   └── AmbiguousError
+    ├── DiscoveryError
+    ├── TransportError                   no usable HTTP answer
+    │   ├── AuthenticationError
+    │   ├── ConnectFailedError
+    │   ├── TLSError
+    │   ├── RequestTimeoutError (TimeoutError)
+    │   └── ResponseError
+    ├── WaitTimeoutError (TimeoutError)
+    └── StatusError                      the server said no
+        ├── BadRequest  Unauthorized  Forbidden  NotFound  MethodNotAllowed  NotAcceptable
+        ├── AlreadyExists  Conflict  Gone ── Expired
+        ├── RequestEntityTooLarge  UnsupportedMediaType  Invalid  TooManyRequests
+        └── InternalError  ServerTimeout  ServiceUnavailable  Timeout  StorageReadError
+
+The classes under `StatusError` bear the names of the API's own reasons (``metav1.StatusReason``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from email.utils import parsedate_to_datetime
+from time import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+#: Longest part of an unstructured answer that is kept in a message, in bytes (client-go keeps the same amount).
+MAX_BODY_IN_MESSAGE = 2048
+
+
+class DynkubeError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only constructors defeat the default pickling; process pools and pytest-xdist need it.
+        return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+class ConfigError(DynkubeError):
+    """The configuration cannot be used.
+
+    ``path`` is the file at fault, or None; ``problems`` holds every problem found, in the order of the file.
+    """
+
+    def __init__(self, message: str, *, path: str | None = None, problems: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+        self.problems: tuple[str, ...] = tuple(problems) or (message,)
+
+
+class NoConfigError(ConfigError):
+    """Nothing is configured: no kubeconfig that names a cluster, and not inside a pod (client-go's "empty config")."""
+
+
+class InvalidRequestError(DynkubeError, ValueError):
+    """The call is wrong. Nothing was sent."""
+
+
+class InvalidNameError(InvalidRequestError):
+    """A name cannot stand as one segment of a URL path."""
+
+
+class InvalidSelectorError(InvalidRequestError):
+    """A label or field selector cannot be parsed."""
+
+
+class NamespaceRequiredError(InvalidRequestError):
+    """The resource lives in namespaces and the call names none."""
+
+
+class NamespaceNotAllowedError(InvalidRequestError):
+    """The resource is cluster-scoped and the call names a namespace."""
+
+
+class BodyMismatchError(InvalidRequestError):
+    """The body's apiVersion, kind, name or namespace contradicts the call."""
+
+
+class UnsupportedVerbError(InvalidRequestError):
+    """Discovery says that the resource does not offer this verb."""
+
+
+class ManifestError(InvalidRequestError):
+    """A manifest cannot be read. ``file``, ``document`` (from 1) and ``line`` (from 1) say where; None if unknown."""
+
+    def __init__(
+        self, message: str, *, file: str | None = None, document: int | None = None, line: int | None = None
+    ) -> None:
+        places = [file] if file else []
+        if document is not None:
+            places.append(f"document {document}")
+        if line is not None:
+            places.append(f"line {line}")
+        super().__init__(f"{', '.join(places)}: {message}" if places else message)
+        self.file = file
+        self.document = document
+        self.line = line
+
+
+class MappingError(DynkubeError, LookupError):
+    """A resource name or kind could not be mapped. ``candidates`` are names the caller may have meant."""
+
+    def __init__(self, message: str, *, candidates: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.candidates: tuple[str, ...] = tuple(candidates)
+
+
+class NoMatchError(MappingError):
+    """The cluster serves nothing of this name. ``candidates`` are the nearest known names."""
+
+
+class AmbiguousError(MappingError):
+    """More than one resource answers to this name. ``candidates`` are all of them."""
+
+
+class DiscoveryError(DynkubeError):
+    """The server answered something that is no discovery document. ``group_version`` says for which, None for all."""
+
+    def __init__(self, message: str, *, group_version: str | None = None) -> None:
+        super().__init__(message)
+        self.group_version = group_version
+
+
+class TransportError(DynkubeError):
+    """There is no usable HTTP answer. ``method`` and ``url`` are those of the request, "" if none was made yet."""
+
+    def __init__(self, message: str, *, method: str = "", url: str = "") -> None:
+        url = mask_url(url)
+        super().__init__(f"{method} {url}: {message}" if url else message)
+        self.method = method
+        self.url = url
+
+
+class AuthenticationError(TransportError):
+    """A configured credential could not be produced.
+
+    ``command`` is the plug-in that was run, ``exit_code`` and ``stderr`` what it left behind (secrets masked by the
+    raiser); None, None and "" when no command was involved.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        command: str | None = None,
+        exit_code: int | None = None,
+        stderr: str = "",
+    ) -> None:
+        super().__init__(message, method=method, url=url)
+        self.command = command
+        self.exit_code = exit_code
+        self.stderr = stderr
+
+
+class ConnectFailedError(TransportError):
+    """The connection was refused, reset or could not be made: unreachable host, unknown name, closed socket."""
+
+
+class TLSError(TransportError):
+    """The TLS handshake failed: untrusted certificate, wrong host name, plain HTTP on an HTTPS port."""
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """Connecting, reading or the whole request took longer than allowed."""
+
+
+class ResponseError(TransportError):
+    """Something answered, but not as the Kubernetes API does: HTML, broken JSON, a truncated body, a redirect.
+
+    ``code`` is the HTTP status, or None if not known; ``location`` the target of a redirect, which is never followed.
+    """
+
+    def __init__(
+        self, message: str, *, method: str = "", url: str = "", code: int | None = None, location: str | None = None
+    ) -> None:
+        super().__init__(message, method=method, url=url)
+        self.code = code
+        self.location = location
+
+
+class WaitTimeoutError(DynkubeError, TimeoutError):
+    """A condition did not come true in time. ``last_object`` is the object as last seen, None if it was never seen."""
+
+    def __init__(self, message: str, *, last_object: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.last_object = last_object
+
+
+class StatusError(DynkubeError):
+    """The server refused the request; the parsed ``Status`` says why.
+
+    Attributes: ``method``, ``url``, ``code`` (HTTP), ``reason`` ("" if the server gave none), ``message``,
+    ``details`` (dict, may be empty), ``causes`` (list of dicts with ``reason``, ``message``, ``field``), ``status``
+    (the whole Status), ``retry_after`` (seconds the server asks to wait, or None).
+    """
+
+    def __init__(
+        self,
+        status: Mapping[str, Any],
+        *,
+        method: str = "",
+        url: str = "",
+        code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.status: dict[str, Any] = dict(status)
+        self.method = method
+        self.url = mask_url(url)
+        self.code: int = code or _integer(status.get("code")) or 0
+        self.reason: str = str(status.get("reason") or "")
+        self.message: str = str(status.get("message") or "")
+        details = status.get("details")
+        self.details: dict[str, Any] = dict(details) if isinstance(details, dict) else {}
+        causes = self.details.get("causes")
+        self.causes: list[dict[str, Any]] = (
+            [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+        )
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+    def has_cause(self, reason: str) -> bool:
+        """Tell whether one of the causes has this ``reason``, for instance ``FieldManagerConflict``."""
+        return any(cause.get("reason") == reason for cause in self.causes)
+
+    def __str__(self) -> str:
+        place = f"{self.method} {self.url}: " if self.url else ""
+        answer = " ".join(part for part in (str(self.code or ""), self.reason) if part)
+        return f"{place}{answer}: {self._explanation()}" if answer else f"{place}{self._explanation()}"
+
+    def _explanation(self) -> str:
+        return self.message or "the server gave no message"
+
+
+class BadRequest(StatusError):
+    """400: the request itself is malformed."""
+
+
+class Unauthorized(StatusError):
+    """401: the server does not know the caller."""
+
+
+class Forbidden(StatusError):
+    """403: the server knows the caller and does not allow this."""
+
+
+class NotFound(StatusError):
+    """404: there is no such object or resource."""
+
+
+class MethodNotAllowed(StatusError):
+    """405: the resource does not offer this verb."""
+
+
+class NotAcceptable(StatusError):
+    """406: the server cannot answer in any of the accepted media types."""
+
+
+class AlreadyExists(StatusError):
+    """409 on create: the name is taken."""
+
+
+class Conflict(StatusError):
+    """409: the object changed meanwhile, or another field manager owns a field."""
+
+
+class Gone(StatusError):
+    """410: the resource version or continue token is no longer available."""
+
+
+class Expired(Gone):
+    """410 with reason Expired, the form today's servers use; catch `Gone` to get both."""
+
+
+class RequestEntityTooLarge(StatusError):
+    """413: the body is larger than the server takes."""
+
+
+class UnsupportedMediaType(StatusError):
+    """415: the server does not take a body of this media type, for instance a strategic patch of a custom resource."""
+
+
+class Invalid(StatusError):
+    """422: the object does not pass validation. ``str()`` prints one cause a line."""
+
+    def _explanation(self) -> str:
+        if not self.causes:
+            return super()._explanation()
+        headline = self.message.split(" is invalid: ", 1)
+        lines = [f"{headline[0]} is invalid" if len(headline) == 2 else self.message]
+        for cause in self.causes:
+            field, text = cause.get("field"), cause.get("message") or cause.get("reason") or ""
+            lines.append(f"  {field}: {text}" if field else f"  {text}")
+        return "\n".join(lines)
+
+
+class TooManyRequests(StatusError):
+    """429: the server is overloaded, or a disruption budget forbids an eviction; see ``retry_after``."""
+
+
+class InternalError(StatusError):
+    """500: the server failed."""
+
+
+class ServerTimeout(StatusError):
+    """The server could not finish in time and did nothing; see ``retry_after``."""
+
+
+class ServiceUnavailable(StatusError):
+    """503: the server, or the aggregated API behind it, is not there."""
+
+
+class Timeout(StatusError):
+    """504: the time allowed ran out on the server; whether the request took effect is unknown."""
+
+
+class StorageReadError(StatusError):
+    """The server cannot decode or decrypt what it has stored."""
+
+
+#: Every reason the API defines and its class.
+REASONS: Mapping[str, type[StatusError]] = MappingProxyType(
+    {
+        cls.__name__: cls
+        for cls in (
+            *(BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, AlreadyExists, Conflict),
+            *(Gone, Expired, RequestEntityTooLarge, UnsupportedMediaType, Invalid, TooManyRequests, InternalError),
+            *(ServerTimeout, ServiceUnavailable, Timeout, StorageReadError),
+        )
+    }
+)
+
+#: The class for a code whose reason is empty or unknown (apimachinery ``reasonAndCodeForError``).
+_CODES: Mapping[int, type[StatusError]] = MappingProxyType(
+    {
+        400: BadRequest,
+        401: Unauthorized,
+        403: Forbidden,
+        404: NotFound,
+        405: MethodNotAllowed,
+        406: NotAcceptable,
+        409: Conflict,
+        410: Gone,
+        413: RequestEntityTooLarge,
+        415: UnsupportedMediaType,
+        422: Invalid,
+        429: TooManyRequests,
+        500: InternalError,
+        503: ServiceUnavailable,
+        504: Timeout,
+    }
+)
+
+#: What an answer without a Status means, by code; {text} is the body where it is text.
+_GENERIC_MESSAGES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "the server rejected the request and did not say why",
+        401: "the server wants credentials, or does not accept those that were sent",
+        403: "{text}",
+        404: "the server has no such resource",
+        405: "the server does not allow this method on this resource",
+        406: "the server cannot answer in an accepted media type ({text})",
+        409: "the server reported a conflict",
+        415: "{text}",
+        422: "the server found the request invalid and did not say why",
+        429: "the server has too many requests and asks to try again later",
+        503: "the server cannot handle the request at present",
+        504: "the server ran out of time; the request may still take effect",
+    }
+)
+
+
+def status_error(
+    status: Mapping[str, Any], *, method: str, url: str, code: int, headers: Mapping[str, str] | None = None
+) -> StatusError:
+    """Return the exception for a ``Status`` the server sent.
+
+    The class follows the reason, and the code where the reason is empty or unknown; ``code`` is the HTTP status and
+    stands in for a Status without one (0: unknown, as for an event of a watch). ``retry_after`` is
+    ``details.retryAfterSeconds`` of the Status, else the ``Retry-After`` header.
+    """
+    reason = str(status.get("reason") or "")
+    code = code or _integer(status.get("code")) or 0
+    cls = REASONS.get(reason) or _CODES.get(code) or (InternalError if code > 500 else StatusError)
+    return cls(status, method=method, url=url, code=code, retry_after=_retry_after(status, headers or {}))
+
+
+def response_error(*, method: str, url: str, code: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+    """Return the exception for an unsuccessful HTTP answer, whatever its body.
+
+    A body that is a failure ``Status`` is taken as it is. Anything else becomes the generic Status client-go builds
+    (``NewGenericServerResponse``): reason by code, the text in a cause of reason ``UnexpectedServerResponse``.
+    """
+    status = _decode_status(body)
+    if status is None:
+        status = _generic_status(method, code, headers, body)
+    return status_error(status, method=method, url=url, code=code, headers=headers)
+
+
+def mask_url(url: str) -> str:
+    """Return the URL with any user name and password in it masked; the rest is unchanged."""
+    return re.sub(r"(?<=://)[^/?#@]*@", "***@", url, count=1)
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Return the seconds a ``Retry-After`` header asks for (a number or an HTTP date), or None if it says nothing."""
+    if not value:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _restore(cls: type[DynkubeError], args: Sequence[Any], attributes: Mapping[str, Any]) -> DynkubeError:
+    error = cls.__new__(cls, *args)
+    error.args = tuple(args)
+    error.__dict__.update(attributes)
+    return error
+
+
+def _integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def _retry_after(status: Mapping[str, Any], headers: Mapping[str, str]) -> float | None:
+    details = status.get("details")
+    seconds = _integer(details.get("retryAfterSeconds")) if isinstance(details, dict) else None
+    if seconds and seconds > 0:
+        return float(seconds)
+    from_header = parse_retry_after(_header(headers, "retry-after"))
+    if from_header is None and status.get("reason") == "ServerTimeout":
+        return 0.0  # this reason alone already invites another try (apimachinery SuggestsClientDelay)
+    return from_header
+
+
+def _decode_status(body: bytes) -> dict[str, Any] | None:
+    if body.lstrip()[:1] != b"{":
+        return None
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(decoded, dict) and decoded.get("kind") == "Status" and decoded.get("status") == "Failure":
+        return decoded
+    return None
+
+
+def _generic_status(method: str, code: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    content_type = (_header(headers, "content-type") or "").strip().lower()
+    text = "unknown"
+    if not content_type or content_type.startswith("text/"):
+        text = body[:MAX_BODY_IN_MESSAGE].decode("utf-8", "replace").strip() or text
+    cls = _CODES.get(code)
+    reason = cls.__name__ if cls is not None and code in _GENERIC_MESSAGES else ""
+    if code == 409 and method == "POST":
+        reason = AlreadyExists.__name__
+    message = _GENERIC_MESSAGES.get(code)
+    if message is not None:
+        message = message.format(text=text)
+    elif code >= 500:
+        reason, message = InternalError.__name__, f"the server failed: {text}"
+    else:
+        message = f"the server answered {code} and did not say why"
+    details: dict[str, Any] = {"causes": [{"reason": "UnexpectedServerResponse", "message": text}]}
+    delay = parse_retry_after(_header(headers, "retry-after"))
+    if delay is not None:
+        details["retryAfterSeconds"] = int(delay)
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "details": details,
+        "code": code,
+    }
