@@ -24,6 +24,7 @@
     │   ├── RequestTimeoutError (TimeoutError)
     │   └── ResponseError
     ├── WaitTimeoutError (TimeoutError)
+    ├── WaitFailedError
     └── StatusError                      the server said no
         ├── BadRequest  Unauthorized  Forbidden  NotFound  MethodNotAllowed  NotAcceptable
         ├── AlreadyExists  Conflict  Gone ── Expired
@@ -207,6 +208,15 @@ class WaitTimeoutError(DynkubeError, TimeoutError):
     def __init__(self, message: str, *, last_object: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.last_object = last_object
+
+
+class WaitFailedError(DynkubeError):
+    """A wait met its failure condition. ``condition`` describes it; ``last_object`` is the object that met it."""
+
+    def __init__(self, message: str, *, last_object: dict[str, Any] | None = None, condition: str = "") -> None:
+        super().__init__(message)
+        self.last_object = last_object
+        self.condition = condition
 
 
 class StatusError(DynkubeError):

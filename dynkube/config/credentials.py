@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 #: What stands for a secret in a repr.
 MASK = "***"
@@ -52,7 +52,7 @@ class Impersonation:
 class ExecConfig:
     """A credential plug-in (``users[].user.exec``).
 
-    ``env`` are pairs added to the environment of the command; ``cluster_config`` is the cluster's extension
+    ``env`` are pairs added to the environment of the command; ``cluster_extension`` is the cluster's extension
     ``client.authentication.k8s.io/exec``, passed to the plug-in when ``provide_cluster_info`` is set.
     """
 
@@ -63,7 +63,7 @@ class ExecConfig:
     install_hint: str = ""
     provide_cluster_info: bool = False
     interactive_mode: str = "IfAvailable"
-    cluster_config: Any = None
+    cluster_extension: Any = None
 
     def __post_init__(self) -> None:
         if not self.command:
@@ -90,18 +90,20 @@ class ExecConfig:
 class AuthProviderConfig:
     """A built-in credential provider (``users[].user.auth-provider``): ``oidc`` is the only one still real.
 
-    ``persist`` stores a changed ``config`` where it came from (refreshed tokens); None means nowhere to store it.
+    ``path`` and ``user`` say which stanza of which kubeconfig it came from, so that refreshed tokens can be written back
+    there (`dynkube.config.writing.write_auth_provider`); None means there is no such place.
     """
 
     name: str
     config: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    persist: Callable[[Mapping[str, str]], None] | None = field(default=None, compare=False)
+    path: str | None = None
+    user: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", MappingProxyType(dict(self.config)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _auth_provider, (self.name, dict(self.config), self.persist)
+        return _auth_provider, (self.name, dict(self.config), self.path, self.user)
 
     def __repr__(self) -> str:
         return (
@@ -113,10 +115,8 @@ def _impersonation(user: str, uid: str, groups: tuple[str, ...], extra: dict[str
     return Impersonation(user=user, uid=uid, groups=groups, extra=extra)
 
 
-def _auth_provider(
-    name: str, config: dict[str, str], persist: Callable[[Mapping[str, str]], None] | None
-) -> AuthProviderConfig:
-    return AuthProviderConfig(name=name, config=config, persist=persist)
+def _auth_provider(name: str, config: dict[str, str], path: str | None, user: str | None) -> AuthProviderConfig:
+    return AuthProviderConfig(name=name, config=config, path=path, user=user)
 
 
 def check_header_value(value: str, what: str) -> None:

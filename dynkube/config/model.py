@@ -79,8 +79,8 @@ class Config:
     #: Takes the place of ``qps`` and ``burst``: an object with ``wait()``, called before each request.
     rate_limiter: Any = field(default=None, compare=False)
     timeout: Timeout = field(default_factory=Timeout)
-    #: Called with the code, agent and text of each ``Warning`` header; None means they are logged once.
-    warning_handler: Callable[[int, str, str], None] | None = field(default=None, compare=False)
+    #: Called with the text of each ``Warning`` header of code 299; None means they are logged once.
+    warning_handler: Callable[[str], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         problems = list(self._normalise())
