@@ -1,0 +1,1 @@
+"""The engine of the embedded server: decoding, patches, defaults, validation, apply, tables."""
