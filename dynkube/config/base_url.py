@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from dynkube.errors import ConfigError, mask_url
 
@@ -42,37 +42,33 @@ def parse_base_url(host: str, *, tls: bool) -> BaseURL:
     are dropped. Raises `ConfigError` for anything that is no such address.
     """
     text = host.strip() or "localhost"
-    if "://" not in text:
+    if not text.isprintable():
+        raise ConfigError("server contains a line break or another unprintable character")
+    bare = "://" not in text
+    if bare:
         text = f"{'https' if tls else 'http'}://{_bracketed(text)}"
-        if _split(text, host).path not in ("", "/"):
-            raise ConfigError(f"server {host!r} has a path but no scheme; write it as a URL: 'https://{host}'")
-    parts = _split(text, host)
-    scheme = parts.scheme.lower()
-    if scheme not in ("http", "https"):
-        raise ConfigError(f"server {mask_url(host)!r} has the scheme {scheme!r}; only http and https are possible")
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError(f"server {mask_url(host)!r} carries a user name; set username and password instead")
-    name = parts.hostname or ""
-    if ":" in name:
-        _check_ipv6(name, host)
-    elif not _HOST.fullmatch(name):
-        raise ConfigError(f"server {host!r} names no host")
+    shown = mask_url(text)
     try:
+        parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ConfigError(f"server {host!r}: {error}") from None
+        raise ConfigError(f"server {shown!r}: {error}") from None
+    scheme = parts.scheme.lower()
+    if scheme not in ("http", "https"):
+        raise ConfigError(f"server {shown!r} has the scheme {scheme!r}; only http and https are possible")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"server {shown!r} carries a user name; set username and password instead")
+    if bare and parts.path not in ("", "/"):
+        raise ConfigError(f"server {host.strip()!r} has a path but no scheme; write it as a URL such as {shown!r}")
+    name = parts.hostname or ""
+    if ":" in name:
+        _check_ipv6(name, shown)
+    elif not _HOST.fullmatch(name):
+        raise ConfigError(f"server {shown!r} names no host")
     if port == 0:
-        raise ConfigError(f"server {host!r} has port 0")
+        raise ConfigError(f"server {shown!r} has port 0")
     path = re.sub(r"/{2,}", "/", quote(parts.path, safe="/%:@$&+,;=!*'()~-._")).rstrip("/")
     return BaseURL(scheme, name.replace("%25", "%"), port or _default_port(scheme), path)
-
-
-def _split(text: str, original: str) -> SplitResult:
-    """Split a URL; a form the standard library refuses is a `ConfigError` that quotes what the user wrote."""
-    try:
-        return urlsplit(text)
-    except ValueError as error:
-        raise ConfigError(f"server {mask_url(original)!r}: {error}") from None
 
 
 def _bracketed(text: str) -> str:
@@ -82,11 +78,11 @@ def _bracketed(text: str) -> str:
         return text
 
 
-def _check_ipv6(name: str, original: str) -> None:
+def _check_ipv6(name: str, shown: str) -> None:
     try:
         ipaddress.IPv6Address(name.replace("%25", "%"))
     except ValueError as error:
-        raise ConfigError(f"server {original!r}: {error}") from None
+        raise ConfigError(f"server {shown!r}: {error}") from None
 
 
 def _default_port(scheme: str) -> int:

@@ -90,7 +90,7 @@ class ExecConfig:
 class AuthProviderConfig:
     """A built-in credential provider (``users[].user.auth-provider``): ``oidc`` is the only one still real.
 
-    ``path`` and ``user`` say which stanza of which kubeconfig it came from, so that refreshed tokens can be written back
+    ``path`` and ``user`` say which stanza of which kubeconfig it came from, so that refreshed tokens can be stored
     there (`dynkube.config.writing.write_auth_provider`); None means there is no such place.
     """
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Values an aliased document may expand to; a "billion laughs" stops here.
 MAX_EXPANDED_VALUES = 1_000_000
 
+#: Lists and mappings within one another that are read; libyaml itself would run off the stack.
+MAX_DEPTH = 500
+
 _BOOLEANS = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"), False),
@@ -130,6 +133,7 @@ def _yaml_documents(text: str, file: str | None) -> Iterator[tuple[Any, int]]:
     line: int | None = None
     loader: Any = None
     try:
+        _check_depth(text)
         loader = _loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))(text)
         while loader.check_node():
             node = loader.get_node()
@@ -151,6 +155,27 @@ def _yaml_documents(text: str, file: str | None) -> Iterator[tuple[Any, int]]:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _check_depth(text: str) -> None:
+    """Raise a YAMLError if the text nests deeper than `MAX_DEPTH`, before anything recurses over it."""
+    import yaml
+
+    # Brackets and the indentation bound the depth; only where they allow too much is it worth counting exactly.
+    bound = text.count("[") + text.count("{")
+    if bound <= MAX_DEPTH:
+        bound += max((len(prefix) for prefix in re.findall(r"(?m)^[ ?\-]+", text)), default=0)
+    if bound <= MAX_DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                mark: Any = event.start_mark
+                raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _unshared(value: Any) -> Any:
