@@ -1,0 +1,163 @@
+"""From words to options: which command is meant, the options every command has, and messages of one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from dynkube.cli.durations import seconds
+from dynkube.cli.exits import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Command(NamedTuple):
+    """One command: the words that name it, where its options are declared, and its line in the help."""
+
+    name: str
+    entry: str
+    summary: str
+
+
+#: Every command, in the order of the help. `entry` is "module:function"; the module is imported only when it is meant.
+COMMANDS = (
+    Command("demo", "dynkube.cli.demo:configure", "Start the embedded API server and do the main job on it"),
+    Command("serve", "dynkube.cli.serve:configure", "Run the embedded API server until it is told to stop"),
+    Command("get", "dynkube.cli.get:configure", "Show one or many objects of any resource"),
+    Command("create", "dynkube.cli.create:configure", "Create objects from files or standard input"),
+    Command("apply", "dynkube.cli.apply:configure", "Apply objects from files or standard input (server-side)"),
+    Command("delete", "dynkube.cli.delete:configure", "Delete objects by name, selector or file"),
+    Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
+    Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
+    Command("version", "dynkube.cli.version:configure", "Show the versions of dynkube and of the server"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but an error is one line that says where help is, and option names are never guessed."""
+
+    def __init__(self, prog: str, summary: str, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=prog,
+            description=summary,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing the whole usage."""
+        raise UsageError(f"{message} (see '{self.prog} --help')")
+
+    def switch(self, *names: str, default: bool | None = False, text: str, dest: str | None = None) -> None:
+        """Declare a boolean option that may also be given a value, as kubectl's: `--wait`, `--wait=false`."""
+        long_name = names[-1]
+        dest = dest or long_name.lstrip("-").replace("-", "_")
+        self.add_argument(*names, dest=dest, action="store_true", default=default, help=text)
+        # argparse compares the whole word with its option names before it looks for "=", so each spelling is a name.
+        for value, action in (("true", "store_true"), ("false", "store_false")):
+            self.add_argument(f"{long_name}={value}", dest=dest, action=action, default=default, help=argparse.SUPPRESS)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options of the command `argv` names; `options.run(options)` runs it.
+
+    Raises UsageError for anything that cannot be understood and SystemExit(0) after printing help or the version.
+    """
+    name, words = _split(argv)
+    if name is None:
+        _overview().parse_args(words)
+        raise UsageError("which command? (see 'dynkube --help')")
+    command = next((each for each in COMMANDS if each.name == name), None)
+    if command is None:
+        raise UsageError(_unknown(name))
+    parser = Parser(f"dynkube {command.name}", command.summary)
+    _add_common_options(parser)
+    module, _, function = command.entry.partition(":")
+    configure: Callable[[Parser], None] = getattr(importlib.import_module(module), function)
+    configure(parser)
+    options = parser.parse_intermixed_args(list(words))
+    if options.verbose:
+        _log_to_stderr(options.verbose)
+    return options
+
+
+def _split(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take the command's name out of `argv`; common options may stand before it."""
+    words = list(argv)
+    name = _take_word(words, 0)
+    if name is not None and any(each.name.startswith(f"{name} ") for each in COMMANDS):
+        second = _take_word(words, 0)
+        name = name if second is None else f"{name} {second}"
+    return name, words
+
+
+def _take_word(words: list[str], index: int) -> str | None:
+    """Remove and return the first word from `index` that is neither an option nor an option's value."""
+    while index < len(words):
+        word = words[index]
+        if not word.startswith("-"):
+            return words.pop(index)
+        index += 2 if word in _TAKES_VALUE else 1
+    return None
+
+
+#: Common options whose value may be the next word: it is not the command's name.
+_TAKES_VALUE = frozenset({"--kubeconfig", "--context", "-n", "--namespace", "--request-timeout", "--as", "--as-group"})
+
+
+def _add_common_options(parser: argparse.ArgumentParser) -> None:
+    common = parser.add_argument_group("options of every command")
+    common.add_argument(
+        "--kubeconfig", metavar="FILE", help="the kubeconfig to use (default: $KUBECONFIG, ~/.kube/config)"
+    )
+    common.add_argument("--context", metavar="NAME", help="the kubeconfig context to use")
+    common.add_argument("-n", "--namespace", metavar="NAME", help="the namespace to work in (default: the context's)")
+    common.add_argument(
+        "--request-timeout", type=seconds, metavar="TIME", help="longest wait for one answer: 5, 1m30s; 0: no limit"
+    )
+    common.add_argument("--as", dest="as_user", metavar="USER", help="act as this user")
+    common.add_argument(
+        "--as-group", action="append", default=[], metavar="GROUP", help="act as a member of this group"
+    )
+    common.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log what is sent; twice: and what comes back"
+    )
+
+
+def _overview() -> Parser:
+    width = max(len(each.name) for each in COMMANDS)
+    lines = [f"  {each.name:<{width}}  {each.summary}" for each in COMMANDS]
+    epilog = "\n".join(["commands:", *lines, "", "'dynkube COMMAND --help' says what a command takes."])
+    parser = Parser("dynkube", "The dynamic Kubernetes client: any resource, custom ones included.", epilog)
+    parser.usage = "dynkube [options] COMMAND ..."
+    _add_common_options(parser)
+    parser.add_argument("--version", action=_PrintVersion, nargs=0, help="show the version of dynkube and stop")
+    return parser
+
+
+class _PrintVersion(argparse.Action):
+    """`--version`, which reads the package's metadata only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from dynkube.cli.version import client_version
+
+        print(f"dynkube {client_version()}")
+        parser.exit(0)
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, [each.name for each in COMMANDS], n=3)
+    hint = f"; did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+    return f"unknown command {name!r}{hint} (see 'dynkube --help')"
+
+
+def _log_to_stderr(verbosity: int) -> None:
+    import logging
+
+    logging.basicConfig(format="%(name)s: %(message)s")
+    logging.getLogger("dynkube").setLevel(logging.DEBUG if verbosity > 1 else logging.INFO)

@@ -1,0 +1,58 @@
+"""Objects as JSON, YAML and names: the machine-readable outputs, laid out as kubectl lays them out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynkube.objects import JSONObject
+
+
+def qualified_name(obj: Mapping[str, Any]) -> str:
+    """Return `deployment.apps/web`: the lower-case kind, its group unless it is the core one, and the name."""
+    group, slash, _ = str(obj.get("apiVersion", "")).partition("/")
+    kind = str(obj.get("kind", "")).lower()
+    name = (obj.get("metadata") or {}).get("name", "")
+    return f"{kind}.{group}/{name}" if slash else f"{kind}/{name}"
+
+
+def print_objects(objects: list[JSONObject], *, output: str, as_list: bool, managed_fields: bool = False) -> None:
+    """Print `objects` in the form `output`: "json", "yaml" or "name".
+
+    `as_list` wraps them in a List, as kubectl does for whatever was not asked for as one single object.
+    """
+    if output == "name":
+        for obj in objects:
+            print(qualified_name(obj))
+        return
+    if not managed_fields:
+        objects = [without_managed_fields(obj) for obj in objects]
+    if as_list:
+        body: JSONObject = {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {"resourceVersion": ""}}
+        sys.stdout.write(as_text(body, output))
+        return
+    for index, obj in enumerate(objects):
+        if index and output == "yaml":
+            print("---")
+        sys.stdout.write(as_text(obj, output))
+
+
+def as_text(body: JSONObject, output: str) -> str:
+    """Return `body` as "json" (keys sorted, indented by four) or "yaml", ending in a newline."""
+    if output == "json":
+        return json.dumps(body, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
+    from dynkube.objects import dump_yaml
+
+    return dump_yaml(body)
+
+
+def without_managed_fields(obj: JSONObject) -> JSONObject:
+    """Return `obj` without metadata.managedFields, which drown what a person looks for; `obj` itself is not changed."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata:
+        return obj
+    return {**obj, "metadata": {key: value for key, value in metadata.items() if key != "managedFields"}}

@@ -1,0 +1,85 @@
+"""`dynkube serve`: the embedded API server as a process, for kubectl, other clients and controllers to work on."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dynkube.cli.exits import OK, complain
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from dynkube.cli.parsing import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options of `serve`."""
+    parser.add_argument("--address", default="127.0.0.1", metavar="IP", help="where to listen (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="0, the default, takes any free port")
+    parser.switch("--tls", text="HTTPS, with a certificate authority made for this run")
+    parser.add_argument(
+        "--token-auth-file", metavar="FILE", help='who may come in, a line each: token,user,uid,"group1,group2"'
+    )
+    parser.add_argument("--kubeconfig-out", metavar="FILE", help="write a kubeconfig for this server")
+    parser.add_argument(
+        "--load", action="append", default=[], metavar="MANIFEST", help="create these objects before it is ready"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; prints one line when the server is ready."""
+    from dynkube.testing import APIServer
+
+    _warn_if_exposed(options.address, guarded=options.token_auth_file is not None)
+    with (
+        _told_to_stop() as stop,
+        APIServer(
+            address=options.address,
+            port=options.port,
+            tls=options.tls,
+            token_auth_file=options.token_auth_file,
+            load=[Path(each) for each in options.load],
+        ) as server,
+    ):
+        if options.kubeconfig_out:
+            server.write_kubeconfig(options.kubeconfig_out)
+        print(f"dynkube: serving {server.url}", flush=True)
+        stop.wait()
+    return OK
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT set, from the very start on; a second SIGINT interrupts the stopping."""
+    stop = threading.Event()
+    previous: dict[signal.Signals, Any] = {}
+
+    def told(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, previous[signal.Signals(number)])
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        previous[each] = signal.signal(each, told)
+    try:
+        yield stop
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+
+
+def _warn_if_exposed(address: str, *, guarded: bool) -> None:
+    """Say what it means to listen where other machines can reach."""
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(address).is_loopback:
+            return
+    if address == "localhost":
+        return
+    who = "Tokens guard it, but it is made for tests" if guarded else "Whoever reaches it is its administrator"
+    complain(f"dynkube: warning: {address} can be reached from other machines. {who}.")

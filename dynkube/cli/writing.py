@@ -1,0 +1,69 @@
+"""What the commands that write manifests share: their options, one line an object, and going on after a refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynkube.cli.exits import Outcome, UsageError
+from dynkube.cli.printers import print_objects, qualified_name
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from dynkube.cli.cluster import Cluster
+    from dynkube.cli.parsing import Parser
+    from dynkube.objects import JSONObject
+
+
+def add_options(parser: Parser) -> None:
+    """Declare the options every command that writes manifests has."""
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a file, a folder, or - for standard input",
+    )
+    parser.switch("-R", "--recursive", text="folders inside folders too")
+    parser.add_argument(
+        "--field-manager", default="dynkube", metavar="NAME", help="owner of the fields written (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dry-run", choices=("none", "server"), default="none", help="server: check, but store nothing"
+    )
+    parser.add_argument(
+        "--validate",
+        choices=("strict", "warn", "ignore"),
+        default="strict",
+        help="what the server does about unknown and duplicate fields (default: %(default)s)",
+    )
+    parser.add_argument("-o", "--output", choices=("yaml", "json", "name"), help="print what the server answered")
+
+
+def write_each(options: argparse.Namespace, command: str, write: Callable[[Cluster, JSONObject], None]) -> int:
+    """Read all manifests, then `write` each of them, later ones also when an earlier one is refused.
+
+    Returns the exit code: of several failures the highest.
+    """
+    from dynkube.cli.cluster import Cluster
+    from dynkube.cli.manifests import read_manifests
+
+    if not options.filename:
+        raise UsageError(f"which manifests? For example: dynkube {command} -f web.yaml")
+    manifests = read_manifests(options.filename, recursive=options.recursive)
+    outcome = Outcome()
+    with Cluster(options) as cluster:
+        for manifest in manifests:
+            with outcome.attempt():
+                write(cluster, manifest)
+    return outcome.code
+
+
+def print_written(obj: JSONObject, what: str, options: argparse.Namespace) -> None:
+    """Say what became of one object (`deployment.apps/web configured`), or print it in the form asked for."""
+    if options.output:
+        print_objects([obj], output=options.output, as_list=False)
+        return
+    print(f"{qualified_name(obj)} {what}{' (server dry run)' if options.dry_run == 'server' else ''}", flush=True)
