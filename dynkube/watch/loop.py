@@ -1,0 +1,260 @@
+"""Does what the watch machine says: sends its requests, keeps its time, and can be stopped from any thread."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random as random_module
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dynkube.errors import DynkubeError
+from dynkube.transport.cancellation import Cancellation
+from dynkube.watch.backoff import Backoff
+from dynkube.watch.clock import SYSTEM_CLOCK, Clock
+from dynkube.watch.machine import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, WatchMachine
+from dynkube.watch.reading import list_items, list_metadata, object_key, read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynkube.objects import JSONObject
+    from dynkube.watch.clock import Alarm
+    from dynkube.watch.machine import Policy
+    from dynkube.watch.protocol import EventStream, ListerWatcher
+
+_logger = logging.getLogger("dynkube.watch")
+
+#: Bounds of the random time after which the server is asked to end a watch, in seconds (client-go's reflector).
+SERVER_TIMEOUT = (300, 600)
+#: Silence after which the peer counts as dead, in seconds. Servers send a bookmark about once a minute.
+IDLE_TIMEOUT = 90.0
+#: How much longer than the server's own limit a silence may last where it may not send bookmarks (kube-rs).
+_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state taken anew: every object there is, as of `resource_version`."""
+
+    objects: list[JSONObject]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event after the state; `event` is the dict the server sent. `repeatable`: it may come again."""
+
+    event: dict[str, Any]
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """The server's word that nothing else happened up to `event["object"]["metadata"]["resourceVersion"]`."""
+
+    event: dict[str, Any]
+
+
+Signal: TypeAlias = State | Change | Bookmark
+
+
+class WatchLoop:
+    """The endless sequence of states and changes of one selection of objects.
+
+    `signals()` is to be iterated once, by one thread; `stop()` may be called from any. The sequence ends `deadline`
+    seconds after the iteration began. `on_error` is told each failure that is ridden over, before the pause.
+    """
+
+    def __init__(
+        self,
+        source: ListerWatcher,
+        policy: Policy,
+        *,
+        deadline: float | None = None,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        backoff: Backoff | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        random: Callable[[], float] = random_module.random,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._machine = WatchMachine(policy)
+        self._clock = clock
+        self._backoff = backoff if backoff is not None else Backoff(clock=clock, random=random)
+        self._random = random
+        self._idle_timeout = idle_timeout
+        self._on_error = on_error
+        self._cancellation = Cancellation()
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._stream: EventStream | None = None
+        self._pages: list[JSONObject] = []
+        self._limit = deadline
+        self._deadline: float | None = None
+        self._alarm: Alarm | None = None
+
+    @property
+    def resource_version(self) -> str | None:
+        """The version a new watch would resume from."""
+        return self._machine.resource_version
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the sequence has been ended, by `stop`, by the deadline or by a failure."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """End the sequence now; a thread blocked in it gets its end within a moment. May be called again."""
+        self._end()
+        alarm, self._alarm = self._alarm, None
+        if alarm is not None:
+            alarm.cancel()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._stopped.set()
+            stream, self._stream = self._stream, None
+        self._cancellation.cancel()
+        if stream is not None:
+            stream.close()
+
+    def signals(self) -> Iterator[Signal]:
+        """Yield states and changes until stopped; raise what the policy does not ride over."""
+        if self._limit is not None and not self._stopped.is_set():
+            self._deadline = self._clock.monotonic() + self._limit
+            self._alarm = self._clock.call_later(self._limit, self._end)
+        try:
+            while not self._over():
+                action = self._machine.action
+                if isinstance(action, ReadStream):
+                    yield from self._read()
+                elif isinstance(action, OpenStream):
+                    self._open(action)
+                elif isinstance(action, ListPage):
+                    yield from self._list(action)
+                elif isinstance(action, Pause):
+                    self._pause(action)
+                else:
+                    raise action.error
+        finally:
+            self.stop()
+
+    def _list(self, page: ListPage) -> Iterator[State]:
+        if page.first:
+            self._pages = []
+        try:
+            answer = self._source.list(
+                resource_version=page.resource_version,
+                limit=page.limit,
+                continue_=page.continue_,
+                cancellation=self._cancellation,
+            )
+            metadata = list_metadata(answer)
+        except DynkubeError as error:
+            self._failed(error)
+            return
+        if self._over():
+            return
+        self._pages.append(answer)
+        if self._machine.listed(metadata):
+            pages, self._pages = self._pages, []
+            objects: list[JSONObject] = []
+            for one in pages:
+                objects.extend(list_items(one))
+            yield State(objects, self._machine.resource_version or "")
+
+    def _open(self, action: OpenStream) -> None:
+        server_timeout = SERVER_TIMEOUT[0] + int(self._random() * (SERVER_TIMEOUT[1] - SERVER_TIMEOUT[0] + 1))
+        silence = server_timeout + _GRACE
+        if self._idle_timeout is not None:
+            silence = min(silence, self._idle_timeout)
+        if self._deadline is not None:
+            left = max(self._deadline - self._clock.monotonic(), 0.001)
+            server_timeout = min(server_timeout, max(1, math.ceil(left)))
+        initial = action.send_initial_events
+        try:
+            stream = self._source.watch(
+                resource_version=action.resource_version,
+                # Validation wants the one with the other, and refuses either alone.
+                resource_version_match="NotOlderThan" if initial else None,
+                timeout_seconds=server_timeout,
+                allow_watch_bookmarks=True,
+                send_initial_events=True if initial else None,
+                timeout=silence,
+                cancellation=self._cancellation,
+            )
+        except DynkubeError as error:
+            self._failed(error)
+            return
+        with self._lock:
+            stopped = self._stopped.is_set()
+            if not stopped:
+                self._stream = stream
+        if stopped:
+            stream.close()
+            return
+        self._machine.opened(self._clock.monotonic())
+
+    def _read(self) -> Iterator[Signal]:
+        with self._lock:
+            stream = self._stream
+        if stream is None:
+            return
+        machine = self._machine
+        initial: dict[str, JSONObject] = {}
+        try:
+            for event in stream:
+                if self._stopped.is_set():
+                    return
+                kind, version, annotations = read_event(event)
+                meaning = machine.event(kind, version, annotations)
+                if meaning is Meaning.CHANGE:
+                    yield Change(event, machine.unordered)
+                elif meaning is Meaning.INITIAL:
+                    if kind == "DELETED":
+                        initial.pop(object_key(event["object"]), None)
+                    else:
+                        initial[object_key(event["object"])] = event["object"]
+                elif meaning is Meaning.COMPLETE:
+                    objects, initial = list(initial.values()), {}
+                    yield State(objects, version)
+                    objects = []
+                else:
+                    yield Bookmark(event)
+                if self._over():
+                    return
+        except DynkubeError as error:
+            self._failed(error)
+        else:
+            if not self._over():
+                _logger.debug("watch ended, resuming from %s", machine.resource_version)
+                machine.ended(self._clock.monotonic())
+        finally:
+            with self._lock:
+                self._stream = None
+            stream.close()
+
+    def _failed(self, error: DynkubeError) -> None:
+        if self._over():
+            return  # the failure is our own stop, as the other end of the socket sees it
+        machine = self._machine
+        machine.failed(error, self._clock.monotonic())
+        if not isinstance(machine.action, Fail):
+            level = logging.WARNING if isinstance(machine.action, Pause) else logging.INFO
+            _logger.log(level, "watch interrupted at %s: %s", machine.resource_version, error)
+            if self._on_error is not None:
+                self._on_error(error)
+
+    def _pause(self, action: Pause) -> None:
+        seconds = max(action.at_least, self._backoff.next() if action.backoff else 0.0)
+        if self._deadline is not None:
+            seconds = min(seconds, max(0.0, self._deadline - self._clock.monotonic()))
+        if not self._clock.wait(self._stopped, seconds):
+            self._machine.paused()
+
+    def _over(self) -> bool:
+        if self._stopped.is_set():
+            return True
+        return self._deadline is not None and self._clock.monotonic() >= self._deadline

@@ -1,0 +1,399 @@
+"""The states of a watch and what leads from one to the next: no I/O, no clock, no sleeping.
+
+`WatchMachine.action` says what is to be done now; whoever does it tells the machine what came of it (`listed`,
+`opened`, `event`, `ended`, `failed`, `paused`) and asks again. The rules are those of client-go's reflector
+(`tools/cache/reflector.go`) and retry watcher (`tools/watch/retrywatcher.go`); where they differ from it, a comment
+says why.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from dynkube.errors import (
+    BadRequest,
+    Gone,
+    InternalError,
+    Invalid,
+    RequestTimeoutError,
+    ResponseError,
+    ServerTimeout,
+    ServiceUnavailable,
+    StatusError,
+    StorageReadError,
+    Timeout,
+    TooManyRequests,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Objects in a page of a list, unless asked otherwise (client-go `tools/pager`).
+PAGE_SIZE: Final = 500
+#: A stream shorter than this that brought nothing is a failure, and two starts are at least this far apart (seconds).
+SHORTEST_STREAM: Final = 1.0
+#: The annotation of the bookmark that ends the initial state of a streaming list.
+INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+
+#: Answers after which the same request may succeed.
+_PASSING = (TooManyRequests, InternalError, ServiceUnavailable, ServerTimeout, Timeout, StorageReadError)
+
+
+class Start(enum.Enum):
+    """Where a watch gets its first state from."""
+
+    #: From the watch itself: it begins at the given resourceVersion, or with an ADDED event for every object.
+    WATCH = "watch"
+    #: From a list, in pages.
+    LIST = "list"
+    #: From a streaming list (`sendInitialEvents`), and from a list where the server does not offer that.
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner of a watch wants of it.
+
+    `relist`: after 410 take the state anew instead of failing. `patient`: wait where the server refuses (403, 404, …)
+    instead of failing; for what runs unattended. `send_initial_events` asks for them on a watch that begins without
+    a list. `page_size` None: `PAGE_SIZE` where the server may page, everything at once where it would
+    otherwise leave its watch cache.
+    """
+
+    start: Start = Start.WATCH
+    relist: bool = False
+    patient: bool = False
+    send_initial_events: bool = False
+    resource_version: str | None = None
+    page_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Ask for one page. `first`: what was gathered of earlier pages is void."""
+
+    resource_version: str | None
+    limit: int | None
+    continue_: str | None
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Start a watch."""
+
+    resource_version: str | None
+    send_initial_events: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStream:
+    """Take the next event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stay away: `at_least` seconds, and as long as the backoff policy says if `backoff`."""
+
+    at_least: float
+    backoff: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Hand the error to the owner; the watch is over."""
+
+    error: Exception
+
+
+Action: TypeAlias = ListPage | OpenStream | ReadStream | Pause | Fail
+
+
+class Meaning(enum.Enum):
+    """What an event is to the owner of the watch."""
+
+    #: A change after the state that is known.
+    CHANGE = "change"
+    #: Part of the initial state: it counts once the state is complete.
+    INITIAL = "initial"
+    #: The initial state is complete.
+    COMPLETE = "complete"
+    #: News about the resourceVersion only.
+    BOOKMARK = "bookmark"
+
+
+class WatchMachine:
+    """One watch: which request comes next, given everything that has happened to it."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        #: The resourceVersion the next watch resumes from; None before any is known.
+        self.resource_version = policy.resource_version
+        #: What is to be done now.
+        self.action: Action = ReadStream()
+        self._after_pause: Action = self.action
+        self._streams = policy.start is Start.STREAM
+        self._unavailable = False  # the server no longer has (or not yet has) our resourceVersion
+        self._pages_any_version = False  # a list at "0" came in pages: the server has no watch cache
+        self._wants_state = policy.send_initial_events  # of a watch that began without a list
+        self._initial = False  # the open stream is a streaming list before its last bookmark
+        self._unordered = False  # the open stream is in its synthetic ADDED events, whose versions have no order
+        self._established = False
+        self._opened_at: float | None = None
+        self._events = 0
+        self._short = 0  # streams in a row that ended at once and empty
+        self._listed_version: str | None = None
+        if policy.start is Start.WATCH:
+            self.action = self._resume()
+        else:
+            self._renew()
+
+    @property
+    def unordered(self) -> bool:
+        """Whether the open stream still sends objects that existed before it, in no order."""
+        return self._unordered
+
+    # What happened
+
+    def listed(self, metadata: Mapping[str, Any]) -> bool:
+        """Take note of a page by its metadata; return whether it was the last one."""
+        page = self._expected(ListPage)
+        if page.first:
+            self._listed_version = metadata.get("resourceVersion")
+        token = metadata.get("continue")
+        if token:
+            if page.first and page.resource_version == "0":
+                self._pages_any_version = True
+            # The token carries the version; sending both is refused by the server.
+            self.action = ListPage(None, page.limit or self._policy.page_size or PAGE_SIZE, token, first=False)
+            return False
+        self._unavailable = False
+        self._established = True
+        self._wants_state = False
+        self.resource_version = self._listed_version
+        self.action = self._resume()
+        return True
+
+    def opened(self, now: float) -> None:
+        """Take note that the stream stands: the server answered 200."""
+        stream = self._expected(OpenStream)
+        self._established = True
+        self._opened_at = now
+        self._events = 0
+        self._initial = self._policy.start is not Start.WATCH and stream.send_initial_events
+        self._unordered = stream.resource_version in {None, "", "0"} or stream.send_initial_events
+        self.action = ReadStream()
+
+    def event(self, kind: str, version: str, annotations: Mapping[str, str] | None = None) -> Meaning:
+        """Take note of an event: its type, its object's resourceVersion and, for a bookmark, annotations."""
+        self._events += 1
+        if kind == "BOOKMARK":
+            last = (annotations or {}).get(INITIAL_EVENTS_END) == "true"
+            if self._initial and not last:
+                return Meaning.BOOKMARK
+            self._unordered = self._wants_state = False
+            self.resource_version = version
+            if self._initial:
+                self._initial = False
+                self._unavailable = False
+                return Meaning.COMPLETE
+            return Meaning.BOOKMARK
+        if self._initial:
+            return Meaning.INITIAL
+        if self._unordered:
+            if kind == "ADDED":
+                return Meaning.CHANGE
+            self._unordered = self._wants_state = False
+        self.resource_version = version
+        return Meaning.CHANGE
+
+    def ended(self, now: float) -> None:
+        """Take note that the server closed the stream, which is how every watch ends sooner or later."""
+        self._stream_over(None, now)
+
+    def failed(self, error: Exception, now: float) -> None:
+        """Take note that what `action` asked for did not work out."""
+        action = self.action
+        if isinstance(action, ListPage):
+            self._list_failed(action, error)
+        elif isinstance(action, OpenStream):
+            self._open_failed(action, error)
+        else:
+            self._stream_over(error, now)
+
+    def paused(self) -> None:
+        """Take note that the pause is over."""
+        self._expected(Pause)
+        self.action = self._after_pause
+
+    # What follows from it
+
+    def _list_failed(self, page: ListPage, error: Exception) -> None:
+        if is_expired(error) and page.continue_ is not None:
+            # The token ran out between two pages. Everything at once cannot expire (client-go's full list fallback).
+            self.action = ListPage(self._list_version(), None, None, first=True)
+        elif _version_unavailable(error) and page.resource_version is not None:
+            self._unavailable = True
+            self._list()
+        elif self._forgivable(error):
+            self._pause(error, None)
+        else:
+            self.action = Fail(error)
+
+    def _open_failed(self, stream: OpenStream, error: Exception) -> None:
+        if self._policy.start is not Start.WATCH and stream.send_initial_events:
+            self._streaming_list_failed(stream, error)
+        elif _version_unavailable(error):
+            self._expired(error)
+        elif self._forgivable(error):
+            # A refusal that will not pass by itself leaves lists as the only way to stay up to date.
+            self._pause(error, None if isinstance(error, StatusError) and not is_passing(error) else self._resume())
+        else:
+            self.action = Fail(error)
+
+    def _streaming_list_failed(self, stream: OpenStream, error: Exception) -> None:
+        if _version_unavailable(error):
+            unavailable = stream.resource_version is not None
+            self._unavailable = True
+            if unavailable:
+                self._renew()
+            else:
+                self._pause(error, None)
+        elif isinstance(error, TooManyRequests) or (_is_connection(error) and self._forgivable(error)):
+            self._pause(error, None)
+        else:
+            # A server that does not know streaming lists says so with 422 (400 from some proxies): not asked again.
+            # Any other refusal may concern this round only. The list that follows tells.
+            self._streams = self._streams and not isinstance(error, Invalid | BadRequest)
+            self._list()
+
+    def _stream_over(self, error: Exception | None, now: float) -> None:
+        self._expected(ReadStream)
+        lived = now - (self._opened_at if self._opened_at is not None else now)
+        empty = self._events == 0
+        short = lived < SHORTEST_STREAM and empty
+        initial, self._initial = self._initial, False
+        self._short = self._short + 1 if short else 0
+        if isinstance(error, StatusError):
+            self._error_event(error, initial=initial)
+        elif initial and (short or isinstance(error, RequestTimeoutError | ResponseError)):
+            # A server that ignores sendInitialEvents never sends the last bookmark.
+            self._streams = self._streams and not isinstance(error, RequestTimeoutError)
+            self._list()
+        elif short:
+            # client-go takes the state anew at once; one short stream also comes from a server going down in order.
+            self._pause(error, None if self._short > 1 else self._resume())
+        else:
+            following = self._streaming_list() if initial else self._resume()
+            gap = max(0.0, SHORTEST_STREAM - lived)
+            self._after_pause = following
+            self.action = Pause(gap, backoff=False) if gap else following
+
+    def _error_event(self, error: StatusError, *, initial: bool) -> None:
+        if initial:
+            self._streaming_list_failed(self._streaming_list(), error)
+        elif _version_unavailable(error):
+            self._expired(error)
+        elif is_passing(error):
+            self._pause(error, self._resume())
+        elif self._policy.patient:
+            self._pause(error, None)
+        else:
+            self.action = Fail(error)
+
+    def _expired(self, error: Exception) -> None:
+        if not self._relists:
+            if is_expired(error):
+                self.action = Fail(error)
+            else:
+                self._pause(error, self._resume())
+            return
+        if not is_expired(error):
+            self._unavailable = True
+        # The pause also comes before the first relist: after a compaction every watcher is here at once.
+        self._pause(error, None)
+
+    def _pause(self, error: Exception | None, following: Action | None) -> None:
+        """Back off, then do `following`; None: take the state anew, or resume where the owner has asked for none."""
+        if following is None:
+            self._renew()
+            following = self.action
+        self._after_pause = following
+        self.action = Pause(getattr(error, "retry_after", None) or 0.0, backoff=True)
+
+    def _forgivable(self, error: Exception) -> bool:
+        """Tell whether to try the request again: what meets the very first one is the caller's, as for any call."""
+        if self._policy.patient or is_passing(error) or (self._relists and is_expired(error)):
+            return True
+        return isinstance(error, TransportError) and self._established
+
+    @property
+    def _relists(self) -> bool:
+        return self._policy.relist or self._policy.start is not Start.WATCH
+
+    def _renew(self) -> None:
+        """Take the state anew: from a known version if the owner has a state, else from the start."""
+        self._short = 0
+        if not self._relists:
+            self.action = self._resume()
+        elif self._streams:
+            self.action = self._streaming_list()
+        else:
+            self._list()
+
+    def _resume(self) -> OpenStream:
+        return OpenStream(self.resource_version, send_initial_events=self._wants_state)
+
+    def _streaming_list(self) -> OpenStream:
+        return OpenStream(None if self._unavailable else self.resource_version, send_initial_events=True)
+
+    def _list_version(self) -> str | None:
+        if self._unavailable:
+            return None
+        # "0": whatever the server has in memory will do for a first state, the watch brings it up to date.
+        return "0" if self.resource_version is None else self.resource_version
+
+    def _list(self) -> None:
+        version = self._list_version()
+        limit = self._policy.page_size
+        if limit is None and (self._pages_any_version or version in {None, "0"}):
+            limit = PAGE_SIZE
+        # Else no limit: with one, a list at a version would be read from etcd instead of the server's watch cache.
+        self.action = ListPage(version, limit, None, first=True)
+
+    def _expected(self, kind: type[Any]) -> Any:
+        if not isinstance(self.action, kind):
+            message = f"the watch machine expects the outcome of {self.action!r}"
+            raise RuntimeError(message)  # noqa: TRY004 - a wrong order of calls, not a wrong type
+        return self.action
+
+
+def is_expired(error: Exception) -> bool:
+    """Tell whether the server no longer has the requested resourceVersion or continue token (410, either reason)."""
+    return isinstance(error, Gone)
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether the server refused for now only: overload, a failure of its own, a shutdown."""
+    return isinstance(error, _PASSING) or (isinstance(error, StatusError) and error.code >= 500)
+
+
+def is_version_too_large(error: Exception) -> bool:
+    """Tell whether the server has not yet reached the requested resourceVersion (restored from a backup, or behind)."""
+    if not isinstance(error, StatusError):
+        return False
+    if error.has_cause("ResourceVersionTooLarge"):
+        return True
+    texts = [error.message, *(str(cause.get("message", "")) for cause in error.causes)]
+    return isinstance(error, Timeout) and any("Too large resource version" in text for text in texts)
+
+
+def _is_connection(error: Exception) -> bool:
+    return isinstance(error, TransportError) and not isinstance(error, ResponseError)
+
+
+def _version_unavailable(error: Exception) -> bool:
+    return is_expired(error) or is_version_too_large(error)

@@ -1,0 +1,82 @@
+"""What is read out of a list and out of an event, and how it is told that they are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dynkube.errors import ResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynkube.objects import JSONObject
+
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+
+
+def object_key(obj: Mapping[str, Any]) -> str:
+    """Return `<namespace>/<name>`, or `<name>` where there is no namespace (client-go `MetaNamespaceKeyFunc`).
+
+    Raises `KeyError` if the object has no `metadata.name`.
+    """
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace")
+    name: str = metadata["name"]
+    return f"{namespace}/{name}" if namespace else name
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Return (namespace, name) of a key; the namespace is "" where there is none. `ValueError` if it is no key."""
+    parts = key.split("/")
+    if len(parts) > 2 or not all(parts):
+        message = f"{key!r} is not <namespace>/<name> or <name>"
+        raise ValueError(message)
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
+
+
+def read_event(event: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str] | None]:
+    """Return the type, the resourceVersion and, for a bookmark, the annotations of an event.
+
+    Raises `ResponseError` for what is no event of a Kubernetes watch: without a known type, an object, its
+    name or its version nothing can be resumed, so the stream cannot be trusted any further.
+    """
+    try:
+        kind = event["type"]
+        metadata = event["object"]["metadata"]
+        version = metadata["resourceVersion"]
+        if kind == "BOOKMARK":
+            usable = isinstance(version, str) and version != ""
+            annotations = metadata.get("annotations")
+        else:
+            usable = kind in _CHANGES and isinstance(version, str) and version != "" and bool(metadata["name"])
+            annotations = None
+    except (KeyError, TypeError):
+        usable = False
+    if not usable:
+        kind = event.get("type") if isinstance(event, dict) else None
+        raise ResponseError(f"this is no event of a watch: type {kind!r}, or no name or resourceVersion in its object")
+    return kind, version, annotations
+
+
+def list_metadata(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata of a list. Raises `ResponseError` if this is no list or has no resourceVersion."""
+    metadata = answer.get("metadata") if isinstance(answer, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(answer.get("items"), list | None):
+        raise ResponseError("this is no list: it has no metadata or its items are no array")
+    if not isinstance(metadata.get("resourceVersion"), str):
+        raise ResponseError("this list has no resourceVersion and cannot be watched from")
+    return metadata
+
+
+def list_items(answer: Mapping[str, Any]) -> list[JSONObject]:
+    """Return the objects of a list, each with `apiVersion` and `kind`, which servers leave out of built-in lists."""
+    items: list[JSONObject] = answer.get("items") or []
+    kind = answer.get("kind", "")
+    api_version = answer.get("apiVersion")
+    if api_version and kind.endswith("List") and kind != "List":
+        item_kind = kind[: -len("List")]
+        for item in items:
+            if "kind" not in item:
+                item["apiVersion"] = api_version
+                item["kind"] = item_kind
+    return items
