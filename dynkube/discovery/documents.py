@@ -1,0 +1,161 @@
+"""Fetching discovery documents: sent only when needed, revalidated with the ETag the server gave."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from dynkube.errors import DiscoveryError, StatusError
+from dynkube.transport.messages import HTTPRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+_log = logging.getLogger("dynkube.discovery")
+
+_T = TypeVar("_T")
+
+#: How much of an answer that is not JSON an error quotes, in bytes.
+_QUOTED = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the server sent it. ``fetched`` is when the server last vouched for it, in seconds of the epoch."""
+
+    path: str
+    accept: str
+    content_type: str
+    etag: str
+    body: bytes
+    fetched: float
+
+
+class Sender(Protocol):
+    """The part of RESTClient that discovery needs."""
+
+    def raw(self, request: HTTPRequest, /) -> tuple[Mapping[str, str], bytes]:
+        """Return headers and body of a successful answer; raise StatusError or TransportError otherwise."""
+
+
+class DocumentStore(Protocol):
+    """Where documents outlive the process. No method raises: what cannot be read is absent."""
+
+    def load(self, path: str, accept: str) -> Document | None:
+        """Return what was stored for this request, of whatever age, or None."""
+
+    def save(self, document: Document) -> None:
+        """Store ``document`` in place of what was there for the same request."""
+
+    def is_current(self, document: Document) -> bool:
+        """Whether ``document`` is young enough to be used without asking the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[_T]):
+    etag: str
+    value: _T
+
+
+class DocumentFetcher:
+    """Gets documents through a RESTClient, keeping what it decoded for as long as the server says it is unchanged."""
+
+    def __init__(self, rest: Sender, store: DocumentStore | None = None) -> None:
+        self._rest = rest
+        self._store = store
+        self._kept: dict[tuple[str, str], _Kept[Any]] = {}
+        self._not_before = 0.0
+
+    def invalidate(self) -> None:
+        """Take no stored document for current that the server vouched for before this moment."""
+        self._not_before = time.time()
+
+    def fetch(self, path: str, accept: str, decode: Callable[[str, Any], _T]) -> _T:
+        """Return ``decode(content_type, document)`` of the answer to ``GET path``.
+
+        The same object comes back for as long as the server answers 304. Raises DiscoveryError where the answer is not
+        JSON or ``decode`` refuses it; StatusError and TransportError as the RESTClient does.
+        """
+        kept: _Kept[_T] | None = self._kept.get((path, accept))
+        stored = self._store.load(path, accept) if self._store is not None else None
+        restored = self._restore(stored, kept, decode)
+        if stored is None or restored is None:
+            return self._ask(path, accept, kept, None, decode)
+        if self._is_current(stored):
+            self._kept[path, accept] = restored
+            return restored.value
+        return self._ask(path, accept, restored, stored, decode)
+
+    def _is_current(self, stored: Document) -> bool:
+        return self._store is not None and stored.fetched > self._not_before and self._store.is_current(stored)
+
+    def _restore(
+        self, stored: Document | None, kept: _Kept[_T] | None, decode: Callable[[str, Any], _T]
+    ) -> _Kept[_T] | None:
+        if stored is None:
+            return None
+        if kept is not None and kept.etag and kept.etag == stored.etag:
+            return kept
+        try:
+            return _Kept(stored.etag, decode(stored.content_type, json.loads(stored.body)))
+        except (ValueError, DiscoveryError) as error:
+            _log.warning("ignored the stored answer of %s: %s", stored.path, error)
+            return None
+
+    def _ask(
+        self,
+        path: str,
+        accept: str,
+        kept: _Kept[_T] | None,
+        stored: Document | None,
+        decode: Callable[[str, Any], _T],
+    ) -> _T:
+        etag = kept.etag if kept is not None else ""
+        headers = (("Accept", accept), *((("If-None-Match", etag),) if etag else ()))
+        try:
+            answered, body = self._rest.raw(HTTPRequest("GET", path, headers, verb="get", template=path))
+        except StatusError as error:
+            if error.code != 304 or kept is None:
+                raise
+            self._kept[path, accept] = kept
+            if self._store is not None and stored is not None:
+                self._save(path, accept, stored.content_type, stored.etag, stored.body)
+            return kept.value
+        content_type = header(answered, "Content-Type")
+        value = decode(content_type, parse_json(path, content_type, body))
+        etag = header(answered, "ETag")
+        if etag:
+            self._kept[path, accept] = _Kept(etag, value)
+        else:
+            self._kept.pop((path, accept), None)
+        self._save(path, accept, content_type, etag, body)
+        return value
+
+    def _save(self, path: str, accept: str, content_type: str, etag: str, body: bytes) -> None:
+        if self._store is not None:
+            self._store.save(Document(path, accept, content_type, etag, body, time.time()))
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """Return a header whatever the case it was sent in, or ""."""
+    value = headers.get(name)
+    if value is None:
+        wanted = name.lower()
+        value = next((value for key, value in headers.items() if key.lower() == wanted), "")
+    return value
+
+
+def parse_json(path: str, content_type: str, body: bytes) -> Any:
+    """Return the decoded body; DiscoveryError, quoting its beginning, where it is not JSON or breaks off."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        start = body[:_QUOTED].decode("utf-8", "replace")
+        raise DiscoveryError(
+            f"GET {path} answered {content_type or 'without a content type'}, {len(body)} bytes that are not JSON"
+            f" ({error}); they begin {start!r}"
+        ) from None

@@ -1,0 +1,123 @@
+"""Decoding the documents every server speaks: APIVersions, APIGroupList and one APIResourceList a group version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynkube.discovery.discovered import ResourceRow, SubresourceRow
+from dynkube.discovery.part import Part
+from dynkube.discovery.resources import APIGroup
+from dynkube.discovery.shape import Interner, expect_list, expect_name, expect_object, expect_string
+from dynkube.errors import DiscoveryError
+from dynkube.names import GroupVersion
+
+
+def decode_versions(document: Any) -> Part:
+    """Decode ``/api``: the core group, its first version preferred. No versions still make an (empty) core group."""
+    document = _expect_kind(document, "APIVersions", "/api")
+    versions: list[str] = []
+    for version in expect_list(document, "versions", "APIVersions"):
+        if not isinstance(version, str) or not version:
+            raise DiscoveryError("a version of APIVersions is not a string")
+        versions.append(version)
+    part = Part()
+    part.add_group(APIGroup("", tuple(dict.fromkeys(versions)), versions[0] if versions else ""))
+    part.pending = [GroupVersion("", version) for version in part.groups[""].versions]
+    return part
+
+
+def decode_groups(document: Any) -> Part:
+    """Decode ``/apis``: every named group, its versions and the preferred one as the server says."""
+    document = _expect_kind(document, "APIGroupList", "/apis")
+    part = Part()
+    for item in expect_list(document, "groups", "APIGroupList"):
+        group = expect_object(item, "a group of APIGroupList")
+        name = expect_string(group, "name", "a group of APIGroupList")
+        if not name:
+            part.misplaced(name, core=False)
+            continue
+        what = f"group {name!r}"
+        versions = [
+            expect_name(expect_object(version, f"a version of {what}"), "version", f"a version of {what}")
+            for version in expect_list(group, "versions", what)
+        ]
+        preferred = expect_object(group.get("preferredVersion") or {}, f"the preferredVersion of {what}")
+        preferred_version = expect_string(preferred, "version", f"the preferredVersion of {what}")
+        if preferred_version not in versions:
+            preferred_version = versions[0] if versions else ""
+        part.add_group(APIGroup(name, tuple(dict.fromkeys(versions)), preferred_version))
+    part.pending = [group_version for group in part.groups.values() for group_version in group.group_versions]
+    return part
+
+
+def decode_resource_list(group_version: GroupVersion, document: Any) -> list[ResourceRow]:
+    """Decode the APIResourceList of one group version; raises DiscoveryError where it is none, or another's."""
+    what = f"the resource list of {group_version}"
+    document = expect_object(document, what)
+    if document.get("kind") not in ("APIResourceList", None, ""):
+        raise DiscoveryError(f"{what} is of kind {document['kind']!r}", group_version=str(group_version))
+    said = expect_string(document, "groupVersion", what)
+    if said not in ("", str(group_version)):
+        raise DiscoveryError(f"{what} says it is that of {said}", group_version=str(group_version))
+    try:
+        return _decode_entries(group_version, document)
+    except DiscoveryError as error:
+        raise DiscoveryError(f"{group_version}: {error}", group_version=str(group_version)) from None
+
+
+def _decode_entries(group_version: GroupVersion, document: dict[str, Any]) -> list[ResourceRow]:
+    interner = Interner()
+    rows: dict[str, ResourceRow] = {}
+    children: dict[str, dict[str, SubresourceRow]] = {}
+    # Keeps the server's order although a parent is complete only once all its subresources are seen.
+    order: list[tuple[str, str]] = []
+    for item in expect_list(document, "resources", "the list"):
+        entry = expect_object(item, "a resource")
+        full_name = expect_name(entry, "name", "a resource")
+        kind = expect_string(entry, "kind", full_name)
+        if not kind:
+            continue
+        parent, slash, child = full_name.partition("/")
+        namespaced = entry.get("namespaced", False)
+        if not isinstance(namespaced, bool):
+            raise DiscoveryError(f"namespaced of {full_name} is not a boolean")
+        verbs = interner.strings(entry, "verbs", full_name)
+        response_group = expect_string(entry, "group", full_name) or group_version.group
+        response_version = expect_string(entry, "version", full_name) or group_version.version
+        storage_hash = expect_string(entry, "storageVersionHash", full_name)
+        if slash:
+            siblings = children.setdefault(parent, {})
+            if child not in siblings:
+                siblings[child] = SubresourceRow(
+                    child, kind, namespaced, verbs, response_group, response_version, storage_hash
+                )
+                order.append((parent, child))
+        elif full_name not in rows:
+            rows[full_name] = ResourceRow(
+                full_name,
+                expect_string(entry, "singularName", full_name) or kind.lower(),
+                kind,
+                namespaced,
+                verbs,
+                interner.strings(entry, "shortNames", full_name),
+                interner.strings(entry, "categories", full_name),
+                response_group,
+                response_version,
+                storage_hash,
+                (),
+            )
+            order.append((full_name, ""))
+    return [
+        children[parent][child].alone(parent)
+        if child
+        else rows[parent]._replace(subresources=tuple(children.get(parent, {}).values()))
+        for parent, child in order
+        if not (child and parent in rows)
+    ]
+
+
+def _expect_kind(document: Any, kind: str, endpoint: str) -> dict[str, Any]:
+    said = expect_object(document, f"the answer of {endpoint}")
+    if said.get("kind") != kind:
+        raise DiscoveryError(f"the answer of {endpoint} is of kind {said.get('kind')!r}, not {kind}")
+    return said
