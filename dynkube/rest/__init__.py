@@ -1,0 +1,21 @@
+"""REST: Kubernetes requests built without I/O, sent through one shared client, answered with dicts or exceptions."""
+
+from __future__ import annotations
+
+from dynkube.rest.client import RESTClient
+from dynkube.rest.events import EventStream
+from dynkube.rest.paths import encode_query, quote_segment, resource_path
+from dynkube.rest.request import PATCH_TYPES, Request, Result, encode_body, patch_media_type
+
+__all__ = [
+    "PATCH_TYPES",
+    "EventStream",
+    "RESTClient",
+    "Request",
+    "Result",
+    "encode_body",
+    "encode_query",
+    "patch_media_type",
+    "quote_segment",
+    "resource_path",
+]

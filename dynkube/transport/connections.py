@@ -1,0 +1,158 @@
+"""The connections of one client: opened as needed, kept for reuse, renewed, and all closed in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from urllib3.util.wait import wait_for_read
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+
+    from dynkube.transport.adapter import ClusterAdapter
+
+#: Idle connections kept; more may be in use at a time, as many as there are threads and watches.
+MAX_IDLE = 32
+#: Seconds after which an idle connection is not used again (client-go's IdleConnTimeout).
+MAX_IDLE_SECONDS = 90.0
+
+
+class Connection:
+    """One connection, in the hands of one request at a time."""
+
+    __slots__ = ("_http", "_limit", "adapter", "idle_since", "sock", "used")
+
+    def __init__(self, adapter: ClusterAdapter) -> None:
+        self.adapter = adapter
+        self.sock: Any = None
+        self.used = False
+        self.idle_since = 0.0
+        self._http: HTTPConnection = adapter.connection()
+        self._limit: float | None = -1.0
+
+    def connect(self, timeout: float | None) -> None:
+        """Make the connection; `timeout` in seconds holds for each step of it."""
+        self.adapter.connect(self._http, timeout)
+        self.sock = self._http.sock
+
+    def limit(self, seconds: float | None) -> None:
+        """Set how long the socket may block; a system call, so only made when the value changes."""
+        if seconds != self._limit:
+            self.sock.settimeout(seconds)
+            self._limit = seconds
+
+    def dropped(self) -> bool:
+        """Tell whether an idle connection was closed by the other side: readable then means the end, or nonsense."""
+        return wait_for_read(self.sock, timeout=0.0)
+
+    def shutdown(self) -> None:
+        """Stop the traffic both ways, from any thread; the owner's blocked call returns and closes the connection."""
+        sock = self._http.sock
+        while sock is not None and not isinstance(sock, socket.socket):
+            sock = getattr(sock, "socket", None)  # TLS inside a proxy's TLS
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket.shutdown: it drops the TLS state first, and a reader would be handed ciphertext.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the socket. Only the owner may: another thread's call would free a descriptor in use."""
+        self._http.close()
+
+
+class ConnectionPool:
+    """Hands out connections, newest first, and knows every one that is open. Threads need no lock to share it."""
+
+    def __init__(self, adapter: ClusterAdapter) -> None:
+        self._adapter = adapter
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def acquire(self) -> Connection | None:
+        """Return an idle connection that still stands, or None."""
+        while self._idle:
+            try:
+                # list.pop and list.append are atomic: no lock on the path of each request.
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if (
+                connection.adapter is self._adapter
+                and monotonic() - connection.idle_since < MAX_IDLE_SECONDS
+                and not connection.dropped()
+            ):
+                return connection
+            self.discard(connection)
+        return None
+
+    def create(self) -> Connection:
+        """Return a new connection, not connected yet, which `close()` already knows of."""
+        connection = Connection(self._adapter)
+        with self._lock:
+            self._open.add(connection)
+            closed = self._closed
+        if closed:
+            connection.shutdown()
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Keep a connection whose answer was read to its end."""
+        if connection.adapter is not self._adapter or len(self._idle) >= MAX_IDLE or self._closed:
+            self.discard(connection)
+            return
+        connection.used = True
+        connection.idle_since = monotonic()
+        self._idle.append(connection)
+        if self._closed:
+            self._drop_idle()
+
+    def discard(self, connection: Connection) -> None:
+        """Close a connection for good."""
+        with self._lock:
+            self._open.discard(connection)
+        connection.close()
+
+    def forget(self, connection: Connection) -> None:
+        """Leave a connection to somebody else, who will close its socket."""
+        with self._lock:
+            self._open.discard(connection)
+
+    def renew(self, adapter: ClusterAdapter) -> None:
+        """Make new connections with `adapter`; those in use finish what they are doing and are then closed."""
+        previous, self._adapter = self._adapter, adapter
+        self._drop_idle()
+        previous.close()
+
+    def close(self) -> None:
+        """Close idle connections and stop those in use, whose owners then close them. Idempotent."""
+        self._closed = True
+        self._drop_idle()
+        with self._lock:
+            in_use = list(self._open)
+        for connection in in_use:
+            connection.shutdown()
+        self._adapter.close()
+
+    def abandon(self) -> None:
+        """Close this process's copies of the sockets, after a fork: not a byte goes out on them."""
+        for connection in [*self._idle, *self._open]:
+            connection.close()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, idle ones included."""
+        return len(self._open)
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return
+            self.discard(connection)

@@ -1,0 +1,170 @@
+"""What travels: one HTTP request as data, one HTTP response, and the protocol of whatever carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import socket
+    from types import TracebackType
+
+    from dynkube.config import TimeoutLike, Unset
+    from dynkube.transport.cancellation import Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPRequest:
+    """One request, built without I/O.
+
+    `target` is the encoded path and query below the base path of the cluster. `verb` (get, list, watch, create …) and
+    `template` (the path with `{namespace}` and `{name}`) never reach the wire: hooks and logs count by them.
+    `cancellation` lets another thread end the request.
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    verb: str = ""
+    template: str = ""
+    cancellation: Cancellation | None = field(default=None, compare=False, repr=False)
+
+
+class Headers(Mapping[str, str]):
+    """Response headers: names compare without case; a repeated header reads as its values joined by a comma."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        items = pairs.items() if isinstance(pairs, Mapping) else pairs
+        self._pairs: list[tuple[str, str]] = list(items)
+
+    def __getitem__(self, name: str) -> str:
+        values = self.get_all(name)
+        if not values:
+            raise KeyError(name)
+        return values[0] if len(values) == 1 else ", ".join(values)
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of `name` in the order received, `[]` when absent."""
+        wanted = name.lower()
+        return [value for key, value in self._pairs if key.lower() == wanted]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.get_all(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({key.lower(): None for key, _ in self._pairs})
+
+    def __len__(self) -> int:
+        return len({key.lower() for key, _ in self._pairs})
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(self)}>"
+
+
+class HTTPResponse:
+    """An answer of any status whose body is in memory; an open one (`stream=True`) reads its body from the wire.
+
+    Use it in a `with` block, or read it to the end: both give its connection back.
+    """
+
+    __slots__ = ("_body", "headers", "method", "status", "url")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        method: str = "GET",
+        url: str = "",
+    ) -> None:
+        self.status = status
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.method = method
+        self.url = url
+        self._body: bytes | None = body
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without parameters, in lower case; `""` when the header is missing."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def read(self) -> bytes:
+        """Return the whole body, decompressed; the connection is free afterwards. A second call returns the same bytes.
+
+        Raises ResponseError when the body ends before its announced end, RequestTimeoutError when nothing came for
+        longer than the read timeout.
+        """
+        return self._body or b""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body in pieces as they arrive, decompressed; a piece is never held back to fill a buffer."""
+        if self._body:
+            yield self._body
+
+    def lines(self) -> Iterator[bytes]:
+        r"""Yield the body's lines without their `\n`, each as soon as it is complete; a last unfinished one too.
+
+        Split on `\n` only: U+0085 and U+2028 may stand raw inside a JSON string or a log line.
+        """
+        return split_lines(self.chunks())
+
+    def shutdown(self) -> None:
+        """End the transfer from any thread: a reader that is blocked wakes at once and sees the end. Idempotent."""
+
+    def close(self) -> None:
+        """Release the connection; what was not read is dropped. Idempotent, safe from any thread."""
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        """Hand over the socket of a 101 answer, with the bytes received behind its headers. The caller closes it."""
+        raise ValueError(f"the answer {self.status} to {self.method} {self.url} has no connection to hand over")
+
+    def __enter__(self) -> HTTPResponse:  # noqa: PYI034 - Self is not in the typing of Python 3.10
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status} {self.method} {self.url}>"
+
+
+class Sender(Protocol):
+    """Whatever carries requests: the real `Transport`, or the mock of `dynkube.testing`."""
+
+    def send(
+        self,
+        request: HTTPRequest,
+        *,
+        timeout: TimeoutLike | Unset = ...,
+        stream: bool = False,
+    ) -> HTTPResponse:
+        """Send `request` and return the answer, whatever its status. Raises kinds of TransportError only."""
+
+    def close(self) -> None:
+        """Close every connection. Idempotent."""
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Cut a stream of chunks, cut anywhere themselves, into lines on `\n` only.
+
+    A line's pieces are joined once, when it is complete: cost stays linear for a line of many megabytes.
+    """
+    pieces: list[bytes] = []
+    for chunk in chunks:
+        *complete, rest = chunk.split(b"\n")
+        if complete and pieces:
+            pieces.append(complete[0])
+            complete[0] = b"".join(pieces)
+            pieces.clear()
+        yield from complete
+        if rest:
+            pieces.append(rest)
+    if pieces:
+        yield b"".join(pieces)

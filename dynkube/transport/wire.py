@@ -1,0 +1,251 @@
+"""HTTP/1.1 on one connection: a request out in one piece, an answer whose body is read as the caller wants it."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import zlib
+from typing import TYPE_CHECKING
+
+from dynkube.transport.failures import NETWORK_ERRORS, body_failure
+from dynkube.transport.messages import Headers, HTTPResponse
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+    from dynkube.config import Timeout
+    from dynkube.transport.connections import Connection, ConnectionPool
+    from dynkube.transport.failures import Place
+
+#: Bytes asked for at a time while streaming; what is there comes at once, however little.
+CHUNK = 65536
+#: A body up to this size goes out in one write with its head: one TLS record, one packet, one wakeup.
+_JOINED_BODY = 16384
+
+
+def exchange(
+    connection: Connection, head: bytes, body: bytes | None, method: str, read_timeout: float | None
+) -> http.client.HTTPResponse:
+    """Send a request and return the answer once its headers are read. Raises what the socket and http.client raise."""
+    connection.limit(read_timeout)
+    sock = connection.sock
+    try:
+        if not body:
+            sock.sendall(head)
+        elif len(body) <= _JOINED_BODY:
+            sock.sendall(head + body)
+        else:
+            sock.sendall(head)
+            sock.sendall(body)
+    except (BrokenPipeError, ConnectionResetError):
+        # A server may answer and hang up before it has read all of the body, as kube-apiserver does with 413.
+        answer = http.client.HTTPResponse(sock, method=method)
+        try:
+            answer.begin()
+        except NETWORK_ERRORS:
+            answer.close()
+            raise
+        return answer
+    # Building the stdlib's answer on the bare socket, instead of urllib3's urlopen, takes a third off the CPU of a get.
+    answer = http.client.HTTPResponse(sock, method=method)
+    try:
+        answer.begin()
+    except BaseException:
+        answer.close()
+        raise
+    return answer
+
+
+class LiveResponse(HTTPResponse):
+    """An answer whose body is still on its connection."""
+
+    __slots__ = ("_connection", "_ended", "_guard", "_place", "_pool", "_raw", "_stopped", "_timeout", "_unhook")
+
+    def __init__(
+        self,
+        raw: http.client.HTTPResponse,
+        connection: Connection,
+        pool: ConnectionPool,
+        *,
+        method: str,
+        url: str,
+        place: Place,
+        timeout: Timeout,
+        unhook: Callable[[], bool] | None = None,
+    ) -> None:
+        self.status = raw.status
+        self.headers = Headers(raw.headers.items())
+        self.method = method
+        self.url = url
+        self._body = None
+        self._raw = raw
+        self._connection = connection
+        self._pool = pool
+        self._place = place
+        self._timeout = timeout
+        self._unhook = unhook
+        self._guard = threading.Lock()
+        self._stopped = False
+        self._ended = False
+
+    def read(self) -> bytes:
+        """Return the whole body, decompressed; see `HTTPResponse.read`."""
+        if self._body is not None:
+            return self._body
+        try:
+            with self._guard:
+                if self._ended:
+                    return b""
+                body = self._raw.read()
+                self._finish()
+            encoding = self.headers.get("content-encoding")
+            self._body = body if encoding is None else _inflate(body, encoding)
+        except (*NETWORK_ERRORS, zlib.error, ValueError, EOFError) as error:
+            self._fail(error)
+        return self._body or b""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body in pieces as they arrive; see `HTTPResponse.chunks`. Ends quietly after `shutdown()`."""
+        if self._body is not None:
+            if self._body:
+                yield self._body
+            return
+        pieces = self._pieces()
+        encoding = self.headers.get("content-encoding")
+        yield from pieces if encoding in (None, "identity") else self._inflated(pieces, str(encoding))
+
+    def shutdown(self) -> None:
+        """Wake a blocked reader and end the transfer; see `HTTPResponse.shutdown`."""
+        if not self._ended:
+            self._stopped = True
+            self._connection.shutdown()
+
+    def close(self) -> None:
+        """Give the connection up; see `HTTPResponse.close`."""
+        if self._ended:
+            return
+        self.shutdown()
+        # A reader in another thread holds the guard: woken, it closes the connection itself.
+        if self._guard.acquire(blocking=False):
+            try:
+                self._abort()
+            finally:
+                self._guard.release()
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        """Hand over the socket of a 101 answer; see `HTTPResponse.detach`."""
+        if self.status != http.HTTPStatus.SWITCHING_PROTOCOLS or self._ended:
+            return super().detach()
+        self._ended = True
+        if self._unhook is not None:
+            self._unhook()
+        sock: socket.socket = self._connection.sock
+        try:
+            # Without blocking: only what came behind the headers, in the same read, is wanted.
+            sock.settimeout(0)
+            early: bytes = self._raw.fp.peek()
+        except OSError:
+            early = b""
+        sock.settimeout(self._timeout.read)
+        self._raw.close()
+        self._pool.forget(self._connection)
+        return sock, early
+
+    def _pieces(self) -> Iterator[bytes]:
+        read = self._raw.read1
+        while True:
+            with self._guard:
+                if self._ended:
+                    return
+                try:
+                    piece = read(CHUNK)
+                    if not piece:
+                        if self._raw.length and not self._stopped:
+                            raise http.client.IncompleteRead(b"", self._raw.length)
+                        self._finish()
+                        return
+                except NETWORK_ERRORS as error:
+                    if self._stopped:
+                        self._abort()
+                        return
+                    self._fail(error)
+            if self._stopped:
+                continue
+            yield piece
+
+    def _inflated(self, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+        inflater = _Inflater(encoding)
+        try:
+            for piece in pieces:
+                plain = inflater.feed(piece)
+                if plain:
+                    yield plain
+            if not self._stopped:
+                inflater.finish()
+        except (zlib.error, ValueError, EOFError) as error:
+            self._fail(error)
+
+    def _finish(self) -> None:
+        """Keep the connection, after the body was read to its end, if it may be used again."""
+        if self._ended:
+            return
+        self._ended = True
+        # A cancellation that has already taken its callback may still shut this connection: nobody else may get it.
+        mine = self._unhook is None or self._unhook()
+        whole = self._raw.isclosed() or self._raw.length == 0
+        self._raw.close()
+        if mine and whole and not self._raw.will_close and not self._stopped:
+            self._pool.release(self._connection)
+        else:
+            self._pool.discard(self._connection)
+
+    def _abort(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if self._unhook is not None:
+            self._unhook()
+        self._raw.close()
+        self._pool.discard(self._connection)
+
+    def _fail(self, error: Exception) -> None:
+        self._abort()
+        raise body_failure(
+            error, self._place, self._timeout, method=self.method, url=self.url, code=self.status
+        ) from error
+
+
+class _Inflater:
+    """Undoes gzip piece by piece; the API server flushes a stream as one gzip member after another."""
+
+    def __init__(self, encoding: str) -> None:
+        if encoding.strip().lower() not in ("gzip", "x-gzip"):
+            raise ValueError(f"content encoding {encoding!r}, which was not asked for")
+        self._state = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._inside = False
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what can be decompressed so far."""
+        plain = []
+        while piece:
+            if self._state.eof:
+                self._state = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            plain.append(self._state.decompress(piece))
+            self._inside = not self._state.eof
+            piece = self._state.unused_data
+        return b"".join(plain)
+
+    def finish(self) -> None:
+        """Raise EOFError if the data ended inside a member."""
+        if self._inside:
+            raise EOFError("the compressed data ends in the middle")
+
+
+def _inflate(body: bytes, encoding: str) -> bytes:
+    if not body or encoding.strip().lower() == "identity":
+        return body
+    inflater = _Inflater(encoding)
+    plain = inflater.feed(body)
+    inflater.finish()
+    return plain
