@@ -79,7 +79,8 @@ class Requirement:
         if self.operator == "!":
             return f"!{self.key}"
         if self.operator in ("in", "notin"):
-            return f"{self.key} {self.operator} ({','.join(self.values)})"
+            # The empty value alone needs the comma: "()" would be no value at all.
+            return f"{self.key} {self.operator} ({','.join(self.values) or ','})"
         return f"{self.key}{self.operator}{self.values[0]}"
 
 

@@ -77,7 +77,7 @@ def brute_force(requirement: Requirement, labels: dict[str, str]) -> bool:
         ("app=", "app="),
         ("app=,b=1", "app=,b=1"),
         ("app!=", "app!="),
-        ("app in (,)", "app in ()"),
+        ("app in (,)", "app in (,)"),
         ("app in (a,)", "app in (,a)"),
         ("app in (a,,b)", "app in (,a,b)"),
         ("in in (in,notin)", "in in (in,notin)"),
