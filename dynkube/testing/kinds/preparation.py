@@ -1,0 +1,197 @@
+"""What happens to an object between its defaults and its storage: strategies and default admission plug-ins.
+
+Fields set here belong to no manager (the real server computes managed fields before). Every function works in place.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final
+
+from dynkube.testing.kinds.allocation import allocate_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynkube.testing.kinds.allocation import Others
+
+    Create = Callable[[dict[str, Any], Others], None]
+    Update = Callable[[dict[str, Any], dict[str, Any], Others], None]
+
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+#: Seconds a pod may stay on a node that is gone, added by the DefaultTolerationSeconds admission plug-in.
+_TOLERATION_SECONDS = 300
+_SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+
+
+def _quality(spec: dict[str, Any]) -> str:
+    """Return a pod's QoS class from the cpu and memory its containers ask for."""
+    containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
+    guaranteed = bool(containers)
+    burstable = False
+    for container in containers:
+        resources = container.get("resources") or {}
+        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+        for name in ("cpu", "memory"):
+            if name in limits or name in requests:
+                burstable = True
+            if name not in limits or requests.get(name, limits[name]) != limits[name]:
+                guaranteed = False
+    return "Guaranteed" if guaranteed else "Burstable" if burstable else "BestEffort"
+
+
+def create_pod(obj: dict[str, Any], _others: Others) -> None:
+    """Give a new pod its status, priority and default tolerations."""
+    spec = obj.setdefault("spec", {})
+    obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+    if spec.get("schedulingGates"):
+        why = {"reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates"}
+        obj["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", **why}]
+    tolerations = spec.get("tolerations") or []
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        if not any(_tolerates(toleration, key) for toleration in tolerations):
+            wanted = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATION_SECONDS}
+            tolerations = [*tolerations, wanted]
+    spec["tolerations"] = tolerations
+    spec.setdefault("priority", _SYSTEM_PRIORITIES.get(spec.get("priorityClassName", ""), 0))
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+
+def _tolerates(toleration: dict[str, Any], key: str) -> bool:
+    return toleration.get("key") in {key, None, ""} and toleration.get("effect") in {"NoExecute", None, ""}
+
+
+def update_pod(obj: dict[str, Any], old: dict[str, Any], _others: Others) -> None:
+    """Keep what the server itself put into a pod when an update leaves it out."""
+    spec, before = obj.setdefault("spec", {}), old.get("spec") or {}
+    for key in ("tolerations", "priority", "preemptionPolicy", "nodeName", "serviceAccount", "serviceAccountName"):
+        if key not in spec and key in before:
+            spec[key] = copy.deepcopy(before[key])
+
+
+def create_namespace(obj: dict[str, Any], _others: Others) -> None:
+    """Hold a new namespace by the finalizer its contents' removal waits for."""
+    spec = obj.setdefault("spec", {})
+    if "kubernetes" not in (spec.get("finalizers") or []):
+        spec["finalizers"] = [*(spec.get("finalizers") or []), "kubernetes"]
+    obj["status"] = {"phase": "Active"}
+
+
+def update_namespace(obj: dict[str, Any], old: dict[str, Any], _others: Others) -> None:
+    """Only the finalize subresource may touch a namespace's finalizers."""
+    obj.setdefault("spec", {})["finalizers"] = copy.deepcopy((old.get("spec") or {}).get("finalizers") or [])
+
+
+def create_service(obj: dict[str, Any], others: Others) -> None:
+    """Allocate addresses and ports."""
+    obj["status"] = {"loadBalancer": {}}
+    allocate_service(obj, others)
+
+
+def update_service(obj: dict[str, Any], old: dict[str, Any], others: Others) -> None:
+    """Keep allocated addresses and ports that the update leaves out."""
+    spec, before = obj.setdefault("spec", {}), old.get("spec") or {}
+    if spec.get("type") != "ExternalName" and before.get("type") != "ExternalName":
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if key not in spec and key in before:
+                spec[key] = copy.deepcopy(before[key])
+        if spec.get("type") in {"NodePort", "LoadBalancer"}:
+            held = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in before.get("ports") or []}
+            for port in spec.get("ports") or []:
+                kept = held.get((port.get("protocol"), port.get("port")))
+                if kept and not port.get("nodePort"):
+                    port["nodePort"] = kept
+    allocate_service(obj, others)
+
+
+def create_claim(obj: dict[str, Any], _others: Others) -> None:
+    """Protect a claim in use (StorageObjectInUseProtection) and start it as Pending."""
+    obj["status"] = {"phase": "Pending"}
+    _add_finalizer(obj, "kubernetes.io/pvc-protection")
+
+
+def create_volume(obj: dict[str, Any], _others: Others) -> None:
+    """Protect a volume in use and start it as Pending."""
+    obj["status"] = {"phase": "Pending"}
+    _add_finalizer(obj, "kubernetes.io/pv-protection")
+
+
+def _add_finalizer(obj: dict[str, Any], name: str) -> None:
+    metadata = obj.setdefault("metadata", {})
+    if name not in (metadata.get("finalizers") or []):
+        metadata["finalizers"] = [*(metadata.get("finalizers") or []), name]
+
+
+def create_node(obj: dict[str, Any], _others: Others) -> None:
+    """Keep the scheduler off a new node until it is ready (TaintNodesByCondition)."""
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    spec = obj.setdefault("spec", {})
+    if not any(t.get("key") == taint["key"] and t.get("effect") == taint["effect"] for t in spec.get("taints") or []):
+        spec["taints"] = [*(spec.get("taints") or []), taint]
+
+
+def create_job(obj: dict[str, Any], _others: Others) -> None:
+    """Generate a job's selector and the labels of its pods from its uid."""
+    obj["status"] = {}
+    spec = obj.setdefault("spec", {})
+    if spec.get("manualSelector"):
+        return
+    metadata = obj.setdefault("metadata", {})
+    uid, name = metadata.get("uid", ""), metadata.get("name", "")
+    labels = {
+        "batch.kubernetes.io/controller-uid": uid,
+        "batch.kubernetes.io/job-name": name,
+        "controller-uid": uid,
+        "job-name": name,
+    }
+    template = spec.setdefault("template", {}).setdefault("metadata", {})
+    template["labels"] = {**(template.get("labels") or {}), **labels}
+    selector = spec.setdefault("selector", {})
+    selector["matchLabels"] = {**(selector.get("matchLabels") or {}), "batch.kubernetes.io/controller-uid": uid}
+    if not metadata.get("labels"):
+        metadata["labels"] = dict(template["labels"])
+
+
+def create_definition(obj: dict[str, Any], _others: Others) -> None:
+    """Start a definition's status with the version it stores."""
+    versions = (obj.get("spec") or {}).get("versions") or []
+    stored = [version.get("name") for version in versions if version.get("storage")]
+    obj["status"] = {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
+
+
+def update_definition(obj: dict[str, Any], old: dict[str, Any], _others: Others) -> None:
+    """Remember every version that ever was stored."""
+    status = copy.deepcopy(old.get("status") or {})
+    stored = list(status.get("storedVersions") or [])
+    for version in (obj.get("spec") or {}).get("versions") or []:
+        if version.get("storage") and version.get("name") not in stored:
+            stored.append(version.get("name"))
+    status["storedVersions"] = stored
+    obj["status"] = status
+
+
+def update_daemon_set(obj: dict[str, Any], old: dict[str, Any], _others: Others) -> None:
+    """Count the template's changes in the annotation of the retired API."""
+    annotations = obj.setdefault("metadata", {}).setdefault("annotations", {})
+    before = int(((old.get("metadata") or {}).get("annotations") or {}).get(_TEMPLATE_GENERATION, "1") or 1)
+    changed = (obj.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template")
+    annotations[_TEMPLATE_GENERATION] = str(before + 1 if changed else before)
+
+
+CREATE: Final[dict[tuple[str, str], Create]] = {
+    ("", "Pod"): create_pod,
+    ("", "Namespace"): create_namespace,
+    ("", "Service"): create_service,
+    ("", "PersistentVolumeClaim"): create_claim,
+    ("", "PersistentVolume"): create_volume,
+    ("", "Node"): create_node,
+    ("batch", "Job"): create_job,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): create_definition,
+}
+UPDATE: Final[dict[tuple[str, str], Update]] = {
+    ("", "Pod"): update_pod,
+    ("", "Namespace"): update_namespace,
+    ("", "Service"): update_service,
+    ("apps", "DaemonSet"): update_daemon_set,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): update_definition,
+}
