@@ -48,9 +48,11 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str] | 
             usable = isinstance(version, str) and version != ""
             annotations = metadata.get("annotations")
         else:
-            usable = kind in _CHANGES and isinstance(version, str) and version != "" and bool(metadata["name"])
+            usable = kind in _CHANGES and isinstance(version, str) and version != ""
+            # A watch asked for as a Table sends tables of one row: they have the version of their object, not its name.
+            usable = usable and bool(metadata.get("name") or event["object"].get("kind") == "Table")
             annotations = None
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         usable = False
     if not usable:
         kind = event.get("type") if isinstance(event, dict) else None

@@ -143,9 +143,9 @@ class Watcher:
 
     def _repeated(self, event: dict[str, Any]) -> bool:
         """Tell whether this initial ADDED was handed out already, over a connection that broke too early to resume."""
-        if self._seen is None:
-            return False
         obj = event["object"]
+        if self._seen is None or obj.get("kind") == "Table":
+            return False
         key: str = object_key(obj)
         version: str = obj["metadata"]["resourceVersion"]
         repeated = self._seen.get(key) == version
