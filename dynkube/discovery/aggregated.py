@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dynkube.discovery.discovered import ResourceRow, SubresourceRow
+from dynkube.discovery.discovered import ResourceRow, ResourceRows, SubresourceRow
 from dynkube.discovery.part import Part
 from dynkube.discovery.resources import APIGroup
 from dynkube.discovery.shape import Interner, expect_list, expect_name, expect_object, expect_string
 from dynkube.errors import DiscoveryError
 from dynkube.names import GroupVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynkube.discovery.discovered import Names, VersionResources
+
+#: Members of a resource that are lists of strings, and that of a subresource.
+_LISTS = ("verbs", "shortNames", "categories")
+_VERBS = ("verbs",)
 
 
 def decode_aggregated(document: Any, *, core: bool) -> Part:
@@ -38,11 +47,11 @@ def decode_aggregated(document: Any, *, core: bool) -> Part:
 
 def _decode_group(part: Part, name: str, group: dict[str, Any], interner: Interner) -> None:
     versions: list[str] = []
-    for item in expect_list(group, "versions", f"group {name!r}"):
-        entry = expect_object(item, f"a version of group {name!r}")
-        version = expect_name(entry, "version", f"a version of group {name!r}")
+    for item in expect_list(group, "versions", "group", name):
+        entry = expect_object(item, "a version of group", name)
+        version = expect_name(entry, "version", "a version of group", name)
         group_version = GroupVersion(name, version)
-        if part.knows(group_version):
+        if (versions or name in part.groups) and part.knows(group_version):
             continue
         if entry.get("freshness") == "Stale":
             part.failed[group_version] = DiscoveryError(
@@ -51,7 +60,7 @@ def _decode_group(part: Part, name: str, group: dict[str, Any], interner: Intern
             )
             continue
         try:
-            part.resources[group_version] = _decode_resources(group_version, entry, interner)
+            part.resources[group_version] = _version_resources(group_version, entry, interner)
         except DiscoveryError as error:
             part.failed[group_version] = DiscoveryError(f"{group_version}: {error}", group_version=str(group_version))
             continue
@@ -59,22 +68,107 @@ def _decode_group(part: Part, name: str, group: dict[str, Any], interner: Intern
     part.add_group(APIGroup(name, tuple(versions), versions[0] if versions else ""))
 
 
-def _decode_resources(group_version: GroupVersion, entry: dict[str, Any], interner: Interner) -> list[ResourceRow]:
+class _Entries:
+    """The entries of one version as the server sent them, found to be in good order and decoded one by one."""
+
+    __slots__ = ("_entries", "_group_version", "_interner")
+
+    def __init__(self, group_version: GroupVersion, entries: list[dict[str, Any]], interner: Interner) -> None:
+        self._group_version = group_version
+        self._entries = entries
+        self._interner = interner
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def names(self) -> Iterator[Names]:
+        """Return what each resource is called."""
+        for entry in self._entries:
+            kind = entry["responseKind"]["kind"]
+            yield (
+                entry["resource"],
+                entry.get("singularResource") or kind.lower(),
+                kind,
+                entry.get("shortNames") or (),
+                entry.get("categories") or (),
+            )
+
+    def row(self, position: int) -> ResourceRow:
+        """Decode the resource at ``position``."""
+        rows = _decode_resource(self._group_version, self._entries[position], self._interner)
+        return rows[0]
+
+
+def _version_resources(group_version: GroupVersion, entry: dict[str, Any], interner: Interner) -> VersionResources:
+    entries = expect_list(entry, "resources", "the version")
+    if _is_orderly(entries):
+        return _Entries(group_version, entries, interner)
     rows: dict[str, ResourceRow] = {}
-    for resource in expect_list(entry, "resources", "the version"):
-        name = expect_name(expect_object(resource, "a resource"), "resource", "a resource")
-        if name in rows:
-            continue
-        namespaced = resource.get("scope") == "Namespaced"
-        subresources = _decode_subresources(group_version, resource, name, namespaced, interner)
-        response = _response_kind(group_version, resource, name)
-        if response is None:
-            # Nothing can be read or written at the resource itself; what hangs below it may still be of use.
-            for row in subresources:
-                rows.setdefault(f"{name}/{row.name}", row.alone(name))
-            continue
-        kind, response_group, response_version = response
-        rows[name] = ResourceRow(
+    for resource in entries:
+        for row in _decode_resource(group_version, resource, interner):
+            rows.setdefault(row.name, row)
+    return ResourceRows(rows.values())
+
+
+def _is_orderly(entries: list[Any]) -> bool:
+    """Whether decoding these entries one by one, later, cannot fail, and gives each of them one row.
+
+    This runs over every resource of a cluster before the first of them is used. It leaves telling strings from other
+    things to C code: joining a list fails unless it holds nothing but strings.
+    """
+    strings: list[str] = []
+    names: set[str] = set()
+    try:
+        for entry in entries:
+            name = entry["resource"]
+            if not name or not _gather(entry, _LISTS, strings) or not entry["responseKind"]["kind"]:
+                return False
+            names.add(name)
+            strings.append(name)
+            singular = entry.get("singularResource")
+            if singular is not None:
+                strings.append(singular)
+            children = entry.get("subresources")
+            if children is None:
+                continue
+            if type(children) is not list:
+                return False
+            for child in children:
+                if not child["subresource"] or not _gather(child, _VERBS, strings):
+                    return False
+                strings.append(child["subresource"])
+        "".join(strings)
+    except (TypeError, KeyError, AttributeError):
+        return False
+    return len(names) == len(entries)
+
+
+def _gather(entry: dict[str, Any], lists: tuple[str, ...], strings: list[str]) -> bool:
+    """Add what must be strings in ``entry`` and its responseKind to ``strings``; False where a list is none."""
+    for key in lists:
+        value = entry.get(key)
+        if value is not None:
+            if type(value) is not list:
+                return False
+            strings += value
+    response = entry.get("responseKind")
+    if response is not None:
+        # values() also takes in members this package does not know; a surprise there costs speed, not correctness.
+        strings += response.values()
+    return True
+
+
+def _decode_resource(group_version: GroupVersion, resource: Any, interner: Interner) -> list[ResourceRow]:
+    """Return the row of a resource; for one that says no kind of its own, those of its subresources."""
+    name = expect_name(expect_object(resource, "a resource"), "resource", "a resource")
+    namespaced = resource.get("scope") == "Namespaced"
+    subresources = _decode_subresources(group_version, resource, name, namespaced, interner)
+    response = _response_kind(group_version, resource, name)
+    if response is None:
+        return [row.alone(name) for row in subresources]
+    kind, response_group, response_version = response
+    return [
+        ResourceRow(
             name,
             expect_string(resource, "singularResource", name) or kind.lower(),
             kind,
@@ -87,7 +181,7 @@ def _decode_resources(group_version: GroupVersion, entry: dict[str, Any], intern
             "",
             subresources,
         )
-    return list(rows.values())
+    ]
 
 
 def _decode_subresources(
@@ -97,9 +191,7 @@ def _decode_subresources(
         return ()
     rows: dict[str, SubresourceRow] = {}
     for item in expect_list(resource, "subresources", parent):
-        name = expect_name(
-            expect_object(item, f"a subresource of {parent}"), "subresource", f"a subresource of {parent}"
-        )
+        name = expect_name(expect_object(item, "a subresource of", parent), "subresource", "a subresource of", parent)
         response = _response_kind(group_version, item, name)
         if response is None or name in rows:
             continue
@@ -117,11 +209,11 @@ def _response_kind(group_version: GroupVersion, entry: dict[str, Any], name: str
     response = entry.get("responseKind")
     if response is None:
         return None
-    what = f"the responseKind of {name}"
-    kind = expect_string(expect_object(response, what), "kind", what)
+    what = ("the responseKind of", name)
+    kind = expect_string(expect_object(response, *what), "kind", *what)
     if not kind:
         return None
-    group, version = expect_string(response, "group", what), expect_string(response, "version", what)
+    group, version = expect_string(response, "group", *what), expect_string(response, "version", *what)
     if not version:
         return kind, group or group_version.group, group_version.version
     return kind, group, version

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from dynkube.discovery.aggregated import decode_aggregated
-from dynkube.discovery.discovered import Discovered, ResourceLists, ResourceRow
+from dynkube.discovery.discovered import Discovered, ResourceLists, ResourceRows
 from dynkube.discovery.documents import DocumentFetcher, header, parse_json
 from dynkube.discovery.legacy import decode_groups, decode_resource_list, decode_versions
 from dynkube.discovery.media_types import AGGREGATED, JSON, is_aggregated
@@ -19,8 +19,6 @@ from dynkube.rest.paths import quote_segment
 from dynkube.transport.messages import HTTPRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dynkube.discovery.documents import DocumentStore, Sender
     from dynkube.discovery.resources import APIGroup, APIResource
 
@@ -62,9 +60,7 @@ class DiscoveryClient:
         core, named = self._endpoints()
         if self._last is not None and self._last[0] is core and self._last[1] is named:
             return self._last[2]
-        whole = Part()
-        whole.merge(core)
-        whole.merge(named)
+        whole = core.joined(named)
         self._fetch_pending(whole)
         discovered = whole.finish()
         if whole.failed:
@@ -79,10 +75,7 @@ class DiscoveryClient:
     def groups(self) -> tuple[APIGroup, ...]:
         """Return the groups in server order, the core group ("") first. Two requests at most; raises as `discover`."""
         core, named = self._endpoints()
-        whole = Part()
-        whole.merge(core)
-        whole.merge(named)
-        return tuple(whole.groups.values())
+        return tuple(core.joined(named).groups.values())
 
     def resources(self, group_version: GroupVersion | str) -> tuple[APIResource, ...]:
         """Return the resources of one group version ("apps/v1", "v1"), asking for that one alone.
@@ -148,19 +141,19 @@ class DiscoveryClient:
             else:
                 raise error
 
-    def _resource_list(self, group_version: GroupVersion) -> Sequence[ResourceRow]:
+    def _resource_list(self, group_version: GroupVersion) -> ResourceRows:
         version = quote_segment(group_version.version, "API version")
         if group_version.group:
             path = f"/apis/{quote_segment(group_version.group, 'API group')}/{version}"
         else:
             path = f"/api/{version}"
 
-        def decode(_content_type: str, document: Any) -> Sequence[ResourceRow]:
+        def decode(_content_type: str, document: Any) -> ResourceRows:
             return decode_resource_list(group_version, document)
 
         try:
             return self._documents.fetch(path, JSON, decode)
         except NotFound:
             if group_version == GroupVersion("", "v1"):
-                return ()
+                return ResourceRows()
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dynkube.discovery.resources import APIGroup, APIResource
 from dynkube.names import GroupVersion
@@ -29,11 +29,7 @@ class SubresourceRow(NamedTuple):
 
 
 class ResourceRow(NamedTuple):
-    """A resource in its compact form: what the mapper indexes, and what an APIResource is made of when asked for.
-
-    A cluster with a thousand CRDs is asked about a handful of them. Rows are a few times cheaper than the values of the
-    public interface, and far smaller than the JSON they came from, which can then be let go.
-    """
+    """A resource in its compact form: everything an APIResource is made of."""
 
     name: str
     singular_name: str
@@ -99,55 +95,97 @@ def _row(resource: APIResource) -> ResourceRow:
     )
 
 
+#: What a resource can be called: plural, singular, kind, short names; and the categories it is in.
+Names = tuple[str, str, str, Sequence[str], Sequence[str]]
+
+
+class VersionResources(Protocol):
+    """The resources of one group version, in server order, decoded no further than asked."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def names(self) -> Iterable[Names]:
+        """Return what each is called."""
+
+    def row(self, position: int) -> ResourceRow:
+        """Return everything about one of them."""
+
+
+class ResourceRows:
+    """Resources that are decoded already."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Iterable[ResourceRow] = ()) -> None:
+        self._rows = tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def names(self) -> Iterator[Names]:
+        """Return what each resource is called."""
+        return ((row.name, row.singular_name, row.kind, row.short_names, row.categories) for row in self._rows)
+
+    def row(self, position: int) -> ResourceRow:
+        """Return everything about the resource at ``position``."""
+        return self._rows[position]
+
+
 class ResourceLists(Mapping[GroupVersion, tuple[APIResource, ...]]):
     """Group version → its resources, in server order; each APIResource is made when first asked for, then kept.
 
-    Safe to read from many threads: two threads that ask for the same resource at once may each make it, and the values
-    are equal.
+    A cluster with a thousand CRDs is asked about a handful of them. Safe to read from many threads: two that ask for
+    the same resource at once may each make it, and the values are equal.
     """
 
-    __slots__ = ("_built", "_lists", "_rows")
+    __slots__ = ("_built", "_lists", "_versions")
 
-    def __init__(self, rows: Mapping[GroupVersion, Sequence[ResourceRow]]) -> None:
-        self._rows = rows
+    def __init__(self, versions: Mapping[GroupVersion, VersionResources]) -> None:
+        self._versions = versions
         self._built: dict[tuple[GroupVersion, int], APIResource] = {}
         self._lists: dict[GroupVersion, tuple[APIResource, ...]] = {}
 
     @classmethod
     def of(cls, resources: Mapping[GroupVersion, Iterable[APIResource]]) -> ResourceLists:
-        """Return ``resources`` itself if it is one already, otherwise its rows."""
+        """Return ``resources`` itself if it is one already, otherwise one that is equal to it."""
         if isinstance(resources, ResourceLists):
             return resources
-        return cls({gv: tuple(_row(resource) for resource in listed) for gv, listed in resources.items()})
+        return cls({gv: ResourceRows(_row(resource) for resource in listed) for gv, listed in resources.items()})
 
-    def rows(self, group_version: GroupVersion) -> Sequence[ResourceRow]:
-        """Return the compact form of a group version's resources; KeyError where it was not discovered."""
-        return self._rows[group_version]
+    def version(self, group_version: GroupVersion) -> VersionResources:
+        """Return the resources of a group version as they are; KeyError where it was not discovered."""
+        return self._versions[group_version]
 
     def at(self, group_version: GroupVersion, position: int) -> APIResource:
         """Return the resource at ``position`` of its group version's list, making no other."""
         key = (group_version, position)
         resource = self._built.get(key)
         if resource is None:
-            resource = self._built[key] = _build(group_version, self._rows[group_version][position])
+            row = self._versions[group_version].row(position)
+            resource = self._built[key] = _build(group_version, row)
         return resource
 
     def __getitem__(self, group_version: GroupVersion) -> tuple[APIResource, ...]:
         listed = self._lists.get(group_version)
         if listed is None:
-            rows = self._rows[group_version]
-            listed = tuple(self.at(group_version, position) for position in range(len(rows)))
+            count = len(self._versions[group_version])
+            listed = tuple(self.at(group_version, position) for position in range(count))
             self._lists[group_version] = listed
         return listed
 
+    def __contains__(self, group_version: object) -> bool:
+        # The mixin's would decode the whole group version to find out.
+        return group_version in self._versions
+
     def __iter__(self) -> Iterator[GroupVersion]:
-        return iter(self._rows)
+        return iter(self._versions)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._versions)
 
     def __repr__(self) -> str:
-        return f"ResourceLists({', '.join(str(gv) for gv in self._rows)})"
+        return f"ResourceLists({', '.join(str(gv) for gv in self._versions)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynkube.discovery.discovered import ResourceRow, SubresourceRow
+from dynkube.discovery.discovered import ResourceRow, ResourceRows, SubresourceRow
 from dynkube.discovery.part import Part
 from dynkube.discovery.resources import APIGroup
 from dynkube.discovery.shape import Interner, expect_list, expect_name, expect_object, expect_string
@@ -50,7 +50,7 @@ def decode_groups(document: Any) -> Part:
     return part
 
 
-def decode_resource_list(group_version: GroupVersion, document: Any) -> list[ResourceRow]:
+def decode_resource_list(group_version: GroupVersion, document: Any) -> ResourceRows:
     """Decode the APIResourceList of one group version; raises DiscoveryError where it is none, or another's."""
     what = f"the resource list of {group_version}"
     document = expect_object(document, what)
@@ -60,7 +60,7 @@ def decode_resource_list(group_version: GroupVersion, document: Any) -> list[Res
     if said not in ("", str(group_version)):
         raise DiscoveryError(f"{what} says it is that of {said}", group_version=str(group_version))
     try:
-        return _decode_entries(group_version, document)
+        return ResourceRows(_decode_entries(group_version, document))
     except DiscoveryError as error:
         raise DiscoveryError(f"{group_version}: {error}", group_version=str(group_version)) from None
 

@@ -6,12 +6,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynkube.discovery.discovered import Discovered, ResourceLists, ResourceRow
+from dynkube.discovery.discovered import Discovered, ResourceLists
 from dynkube.discovery.resources import APIGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from dynkube.discovery.discovered import VersionResources
     from dynkube.names import GroupVersion
 
 _log = logging.getLogger("dynkube.discovery")
@@ -22,13 +21,13 @@ class Part:
     """Groups, resources and failures learned so far. ``pending``: group versions yet to be fetched."""
 
     groups: dict[str, APIGroup] = field(default_factory=dict)
-    resources: dict[GroupVersion, Sequence[ResourceRow]] = field(default_factory=dict)
+    resources: dict[GroupVersion, VersionResources] = field(default_factory=dict)
     failed: dict[GroupVersion, Exception] = field(default_factory=dict)
     pending: list[GroupVersion] = field(default_factory=list)
 
     def knows(self, group_version: GroupVersion) -> bool:
         """Whether this group version was seen before: of duplicates the first counts."""
-        return group_version in self.resources or group_version in self.failed or group_version in self.pending
+        return group_version in self.resources or group_version in self.failed
 
     def add_group(self, group: APIGroup) -> None:
         """Add a group; a second entry of the same name adds its versions behind those of the first."""
@@ -43,17 +42,19 @@ class Part:
         endpoint = "/api" if core else "/apis"
         _log.warning("ignored a group that %s cannot serve: its name is %r", endpoint, name)
 
-    def merge(self, other: Part) -> None:
-        """Take over everything ``other`` says that is not known yet."""
-        for group in other.groups.values():
-            self.add_group(group)
-        for group_version, rows in other.resources.items():
-            self.resources.setdefault(group_version, rows)
-        self.failed.update(other.failed)
-        self.pending.extend(other.pending)
+    def joined(self, other: Part) -> Part:
+        """Return both as one. They have no group in common: one holds the core group, the other those with names."""
+        return Part(
+            {**self.groups, **other.groups},
+            {**self.resources, **other.resources},
+            {**self.failed, **other.failed},
+            self.pending + other.pending,
+        )
 
     def finish(self) -> Discovered:
-        """Return the value, its resources in the order of the groups and their versions."""
-        order = [gv for group in self.groups.values() for gv in group.group_versions if gv in self.resources]
-        rows = {group_version: self.resources[group_version] for group_version in order}
-        return Discovered(tuple(self.groups.values()), ResourceLists(rows), self.failed)
+        """Return the value. The resources stand in the order of the groups, whichever of them were learned later."""
+        resources = self.resources
+        if self.pending:
+            order = [gv for group in self.groups.values() for gv in group.group_versions if gv in resources]
+            resources = {group_version: resources[group_version] for group_version in order}
+        return Discovered(tuple(self.groups.values()), ResourceLists(resources), self.failed)

@@ -49,8 +49,8 @@ def no_match(index: ResourceIndex, name: str, group_version: GroupVersion | None
         text = f"the server serves no {name!r} in {group_version}"
     elsewhere = index.find(Query(name))
     if elsewhere:
-        versions = dict.fromkeys(str(index.order[place.rank]) for place in elsewhere)
-        text += f"; it serves {index.row(elsewhere[0]).name} in {', '.join(versions)}"
+        versions = dict.fromkeys(str(index.group_version(place)) for place in elsewhere)
+        text += f"; it serves {index.resource(elsewhere[0]).name} in {', '.join(versions)}"
         return NoMatchError(text, candidates=_displayed(index, elsewhere))
     return _error(text, _nearest(index, name, group_version) or _nearest(index, name, None), index)
 

@@ -88,7 +88,7 @@ class RESTMapper:
 
         def look(index: ResourceIndex) -> APIResource | None:
             places = index.find(query, kinds=False)
-            return next((index.resource(p) for p in places if index.row(p).name == resource.resource), None)
+            return next((found for found in map(index.resource, places) if found.name == resource.resource), None)
 
         return self._search(look, lambda index: no_match(index, resource.resource, resource.group_version))[0]
 
