@@ -1,1 +1,224 @@
-"""The dynamic, discovery-driven Kubernetes client for Python."""
+"""The dynamic, discovery-driven Kubernetes client for Python.
+
+`connect()` returns a `DynamicClient`; everything else is reached from there. Each public name is loaded from its
+module when it is first used, so that `import dynkube` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dynkube import errors as errors
+    from dynkube.config import Config, Timeout, load_config
+    from dynkube.discovery import APIGroup, APIResource, Discovered, DiscoveryClient
+    from dynkube.dynamic import (
+        Clientset,
+        Column,
+        DynamicClient,
+        MetadataResource,
+        Resource,
+        Row,
+        Subresource,
+        Table,
+        TableView,
+        TableWatch,
+        connect,
+    )
+    from dynkube.errors import (
+        AlreadyExists,
+        AmbiguousError,
+        AuthenticationError,
+        BadRequest,
+        BodyMismatchError,
+        ConfigError,
+        Conflict,
+        ConnectFailedError,
+        DiscoveryError,
+        DynkubeError,
+        Expired,
+        Forbidden,
+        Gone,
+        InternalError,
+        Invalid,
+        InvalidNameError,
+        InvalidRequestError,
+        InvalidSelectorError,
+        ManifestError,
+        MappingError,
+        MethodNotAllowed,
+        NamespaceNotAllowedError,
+        NamespaceRequiredError,
+        NoConfigError,
+        NoMatchError,
+        NotAcceptable,
+        NotFound,
+        RequestEntityTooLarge,
+        RequestTimeoutError,
+        ResponseError,
+        ServerTimeout,
+        ServiceUnavailable,
+        StatusError,
+        StorageReadError,
+        TLSError,
+        TooManyRequests,
+        TransportError,
+        Unauthorized,
+        UnsupportedMediaType,
+        UnsupportedVerbError,
+        WaitFailedError,
+        WaitTimeoutError,
+    )
+    from dynkube.mapping import RESTMapper, RESTMapping
+    from dynkube.names import GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource
+    from dynkube.objects import (
+        JSONObject,
+        add_finalizer,
+        dump_yaml,
+        get_condition,
+        load_manifests,
+        load_yaml,
+        nested_get,
+        nested_set,
+        owner_reference,
+        remove_finalizer,
+    )
+    from dynkube.rest import RESTClient
+    from dynkube.selectors import FieldSelector, LabelSelector
+    from dynkube.watch import Watcher
+
+#: The version of the package; the User-Agent bears it.
+__version__ = "0.1.0"
+
+#: Where each public name is defined. `Timeout` is the configuration's; the server's reason of that name is
+#: `dynkube.errors.Timeout`.
+_HOMES = {
+    "dynkube.config": ("Config", "Timeout", "load_config"),
+    "dynkube.discovery": ("APIGroup", "APIResource", "Discovered", "DiscoveryClient"),
+    "dynkube.dynamic": (
+        *("Clientset", "Column", "DynamicClient", "MetadataResource", "Resource", "Row", "Subresource"),
+        *("Table", "TableView", "TableWatch", "connect"),
+    ),
+    "dynkube.errors": (
+        *("AlreadyExists", "AmbiguousError", "AuthenticationError", "BadRequest", "BodyMismatchError", "ConfigError"),
+        *("Conflict", "ConnectFailedError", "DiscoveryError", "DynkubeError", "Expired", "Forbidden", "Gone"),
+        *("InternalError", "Invalid", "InvalidNameError", "InvalidRequestError", "InvalidSelectorError"),
+        *("ManifestError", "MappingError", "MethodNotAllowed", "NamespaceNotAllowedError", "NamespaceRequiredError"),
+        *("NoConfigError", "NoMatchError", "NotAcceptable", "NotFound", "RequestEntityTooLarge"),
+        *("RequestTimeoutError", "ResponseError", "ServerTimeout", "ServiceUnavailable", "StatusError"),
+        *("StorageReadError", "TLSError", "TooManyRequests", "TransportError", "Unauthorized"),
+        *("UnsupportedMediaType", "UnsupportedVerbError", "WaitFailedError", "WaitTimeoutError"),
+    ),
+    "dynkube.mapping": ("RESTMapper", "RESTMapping"),
+    "dynkube.names": ("GroupKind", "GroupResource", "GroupVersion", "GroupVersionKind", "GroupVersionResource"),
+    "dynkube.objects": (
+        *("JSONObject", "add_finalizer", "dump_yaml", "get_condition", "load_manifests", "load_yaml"),
+        *("nested_get", "nested_set", "owner_reference", "remove_finalizer"),
+    ),
+    "dynkube.rest": ("RESTClient",),
+    "dynkube.selectors": ("FieldSelector", "LabelSelector"),
+    "dynkube.watch": ("Watcher",),
+}
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or the module `errors`, on first use (PEP 562)."""
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    if name == "errors":
+        return importlib.import_module("dynkube.errors")
+    raise AttributeError(f"module 'dynkube' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "errors", *(name for name in globals() if name.startswith("__"))})
+
+
+__all__ = [
+    "APIGroup",
+    "APIResource",
+    "AlreadyExists",
+    "AmbiguousError",
+    "AuthenticationError",
+    "BadRequest",
+    "BodyMismatchError",
+    "Clientset",
+    "Column",
+    "Config",
+    "ConfigError",
+    "Conflict",
+    "ConnectFailedError",
+    "Discovered",
+    "DiscoveryClient",
+    "DiscoveryError",
+    "DynamicClient",
+    "DynkubeError",
+    "Expired",
+    "FieldSelector",
+    "Forbidden",
+    "Gone",
+    "GroupKind",
+    "GroupResource",
+    "GroupVersion",
+    "GroupVersionKind",
+    "GroupVersionResource",
+    "InternalError",
+    "Invalid",
+    "InvalidNameError",
+    "InvalidRequestError",
+    "InvalidSelectorError",
+    "JSONObject",
+    "LabelSelector",
+    "ManifestError",
+    "MappingError",
+    "MetadataResource",
+    "MethodNotAllowed",
+    "NamespaceNotAllowedError",
+    "NamespaceRequiredError",
+    "NoConfigError",
+    "NoMatchError",
+    "NotAcceptable",
+    "NotFound",
+    "RESTClient",
+    "RESTMapper",
+    "RESTMapping",
+    "RequestEntityTooLarge",
+    "RequestTimeoutError",
+    "Resource",
+    "ResponseError",
+    "Row",
+    "ServerTimeout",
+    "ServiceUnavailable",
+    "StatusError",
+    "StorageReadError",
+    "Subresource",
+    "TLSError",
+    "Table",
+    "TableView",
+    "TableWatch",
+    "Timeout",
+    "TooManyRequests",
+    "TransportError",
+    "Unauthorized",
+    "UnsupportedMediaType",
+    "UnsupportedVerbError",
+    "WaitFailedError",
+    "WaitTimeoutError",
+    "Watcher",
+    "add_finalizer",
+    "connect",
+    "dump_yaml",
+    "get_condition",
+    "load_config",
+    "load_manifests",
+    "load_yaml",
+    "nested_get",
+    "nested_set",
+    "owner_reference",
+    "remove_finalizer",
+]

@@ -1,0 +1,64 @@
+"""Which resource of which cluster a view speaks to: found out on first use, remembered for all its views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynkube.dynamic.endpoint import check_resource_names, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynkube.discovery import APIResource
+    from dynkube.names import GroupVersionResource
+    from dynkube.rest import RESTClient
+
+
+class Binding:
+    """One resource of one cluster, shared by every view of it.
+
+    Either `resolve` finds it by discovery on first use, or `gvr` names it exactly and discovery is never asked. Two
+    threads may resolve at once; both find the same and the mapper asks the server once.
+    """
+
+    __slots__ = ("_api", "_asked", "_gvr", "_resolve", "default_namespace", "rest")
+
+    def __init__(
+        self,
+        rest: RESTClient,
+        default_namespace: str,
+        *,
+        asked: str,
+        resolve: Callable[[], APIResource] | None = None,
+        gvr: GroupVersionResource | None = None,
+        api: APIResource | None = None,
+    ) -> None:
+        self.rest = rest
+        self.default_namespace = default_namespace
+        self._asked = asked
+        self._resolve = resolve
+        self._api = api
+        self._gvr = api.gvr if api is not None else gvr
+        if self._gvr is not None:
+            check_resource_names(self._gvr)
+
+    def api(self) -> APIResource | None:
+        """Return what discovery says of the resource; None for an exact GroupVersionResource.
+
+        Raises NoMatchError or AmbiguousError, and whatever discovery raises.
+        """
+        if self._api is None and self._resolve is not None:
+            self._api = self._resolve()
+            self._gvr = self._api.gvr
+        return self._api
+
+    def gvr(self) -> GroupVersionResource:
+        """Return group, version and plural name; asks discovery if they are not known yet."""
+        if self._gvr is None:
+            self.api()
+        if self._gvr is None:
+            raise AssertionError(self._asked)
+        return self._gvr
+
+    def __str__(self) -> str:
+        return describe(self._gvr) if self._gvr is not None else self._asked

@@ -1,0 +1,208 @@
+"""The dynamic client: from a configuration to every resource of a cluster."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, overload
+
+from dynkube.discovery import APIResource, CachedDiscovery, DiscoveryClient
+from dynkube.dynamic.binding import Binding
+from dynkube.dynamic.resource import Resource
+from dynkube.errors import BodyMismatchError, InvalidRequestError
+from dynkube.mapping import RESTMapper
+from dynkube.names import GroupVersion, GroupVersionKind, GroupVersionResource, check_path_segment
+from dynkube.rest import RESTClient
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from dynkube.config import Config
+    from dynkube.dynamic.clientset import Clientset
+    from dynkube.objects import JSONObject
+
+
+def connect(
+    context: str | None = None,
+    *,
+    kubeconfig: str | PathLike[str] | None = None,
+    namespace: str | None = None,
+    cache: str | PathLike[str] | None = None,
+    **config_overrides: Any,
+) -> DynamicClient:
+    """Return a client of the cluster that the kubeconfig's `context`, or the pod's service account, stands for.
+
+    `kubeconfig` is a path (or several, as in KUBECONFIG); `namespace` takes the place of the context's. `cache` keeps
+    discovery on disk: "disk" for the user's cache directory, or a path. Other keywords replace fields of `Config`.
+    Nothing is sent. Raises ConfigError with the file and the reason.
+    """
+    if namespace is not None:
+        config_overrides["namespace"] = namespace
+    from dynkube.config import load_config  # brings the YAML parser along, which a client made of a Config spares
+
+    config = load_config(context, kubeconfig=kubeconfig, **config_overrides)
+    return DynamicClient(config, cache=cache)
+
+
+class DynamicClient:
+    """A client of one cluster that learns from the server what it serves.
+
+    Making one sends nothing; discovery runs when a resource is first used by a name that needs it. Safe to share
+    between threads; a context manager, or `close()`, gives the connections back. With `rest` given, that client sends
+    and stays its owner's to close.
+    """
+
+    def __init__(
+        self, config: Config, *, rest: RESTClient | None = None, cache: str | PathLike[str] | None = None
+    ) -> None:
+        self._config = config
+        self._cache = cache
+        self._owns_rest = rest is None
+        self._rest = rest
+        self._discovery: DiscoveryClient | None = None
+        self._cached: CachedDiscovery | None = None
+        self._mapper: RESTMapper | None = None
+        self._closed = False
+        # Guards the making of the parts, once each; re-entrant, since the mapper is made from discovery from rest.
+        self._making = threading.RLock()
+
+    @property
+    def config(self) -> Config:
+        """The configuration in use."""
+        return self._config
+
+    @property
+    def rest(self) -> RESTClient:
+        """The REST client below, for requests by hand."""
+        if self._rest is None:
+            with self._making:
+                if self._closed:
+                    raise InvalidRequestError("this client was closed")
+                if self._rest is None:
+                    self._rest = RESTClient(self._config)
+        return self._rest
+
+    @property
+    def discovery(self) -> DiscoveryClient:
+        """What asks the server what it serves; each of its calls sends requests."""
+        if self._discovery is None:
+            with self._making:
+                if self._discovery is None:
+                    self._discovery = self._new_discovery()
+        return self._discovery
+
+    @property
+    def mapper(self) -> RESTMapper:
+        """What finds resources by the names people and manifests use; asks the server on first use."""
+        if self._mapper is None:
+            with self._making:
+                if self._mapper is None:
+                    self._mapper = RESTMapper(self._remembered())
+        return self._mapper
+
+    @overload
+    def resource(self, group_version: str, name: str, /) -> Resource: ...
+
+    @overload
+    def resource(self, name: str | GroupVersionResource | GroupVersionKind | APIResource, /) -> Resource: ...
+
+    def resource(
+        self, first: str | GroupVersionResource | GroupVersionKind | APIResource, name: str | None = None, /
+    ) -> Resource:
+        """Return a resource; nothing is sent before its first use.
+
+        * `resource("apps/v1", "deployments")`: plural, singular, kind or short name in that group version;
+        * `resource("deploy")`: whatever kubectl takes: "deploy", "deployments.apps", "deployments.v1.apps";
+        * `resource(GroupVersionKind("apps", "v1", "Deployment"))`;
+        * `resource(GroupVersionResource("apps", "v1", "deployments"))`: exact. Discovery is never asked, so that verbs
+          and scope are not checked and no default namespace is filled in; an `APIResource` is as exact, and checked.
+
+        Its first use raises NoMatchError for a name the server does not know, with the nearest it does.
+        """
+        if isinstance(first, APIResource):
+            return self._bound(str(first.gvr), api=first)
+        if isinstance(first, GroupVersionResource):
+            return self._bound(str(first), gvr=first)
+        if isinstance(first, GroupVersionKind):
+            kind = first
+            return Resource(
+                Binding(
+                    self.rest,
+                    self._config.namespace,
+                    asked=str(kind),
+                    resolve=lambda: self.mapper.mapping_for_gvk(kind),
+                )
+            )
+        for text in (first, "" if name is None else name):
+            if not isinstance(text, str):
+                raise InvalidRequestError(f"a resource is named by text, not by {text!r}")
+        group_version, wanted = (None, first) if name is None else (first, name)
+        if group_version is not None:
+            GroupVersion.parse(group_version)
+        check_path_segment(wanted, "resource")
+        asked = wanted if group_version is None else f"{wanted} ({group_version})"
+        return Resource(
+            Binding(
+                self.rest,
+                self._config.namespace,
+                asked=asked,
+                resolve=lambda: self.mapper.resolve(group_version, wanted),
+            )
+        )
+
+    def for_object(self, manifest: JSONObject) -> Resource:
+        """Return the resource of a manifest's apiVersion and kind, in the manifest's namespace if it has one.
+
+        Raises BodyMismatchError if it has no apiVersion or kind.
+        """
+        if not isinstance(manifest, dict):
+            raise InvalidRequestError(f"an object is a dict, not {type(manifest).__name__}")
+        for field in ("apiVersion", "kind"):
+            if not isinstance(manifest.get(field), str) or not manifest[field]:
+                raise BodyMismatchError(f"the object has no {field}, which tells its resource")
+        resource = self.resource(GroupVersionKind.of(manifest))
+        metadata = manifest.get("metadata")
+        namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+        return resource.namespace(namespace) if namespace else resource
+
+    def close(self) -> None:
+        """Give the connections back; may be called again. Watches of this client end."""
+        with self._making:
+            self._closed = True
+            rest, self._rest = self._rest, None
+        if rest is not None and self._owns_rest:
+            rest.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._config.host or 'localhost'}>"
+
+    def _bound(
+        self, asked: str, *, gvr: GroupVersionResource | None = None, api: APIResource | None = None
+    ) -> Resource:
+        return Resource(Binding(self.rest, self._config.namespace, asked=asked, gvr=gvr, api=api))
+
+    def clientset(self) -> Clientset:
+        """Return the groups, versions and resources as attributes: `clientset().apps_v1().deployments("prod")`."""
+        from dynkube.dynamic.clientset import Clientset
+
+        return Clientset(self, self._remembered())
+
+    def _remembered(self) -> CachedDiscovery:
+        """Return the one memory that the mapper and the clientset share."""
+        with self._making:
+            if self._cached is None:
+                self._cached = CachedDiscovery(self.discovery)
+            return self._cached
+
+    def _new_discovery(self) -> DiscoveryClient:
+        return DiscoveryClient(self.rest)

@@ -1,0 +1,50 @@
+"""A misspelt option is a TypeError that names the nearest one, also before Python 3.13 learned to do so itself."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_C = TypeVar("_C", bound=type)
+
+
+def names_nearest_option(cls: _C) -> _C:
+    """Class decorator: an unknown keyword of a public method is refused with the nearest known one in the message.
+
+    It adds one set comparison to a call, and nothing at all from Python 3.13 on.
+    """
+    if sys.version_info >= (3, 13):
+        return cls
+    for name, function in list(vars(cls).items()):
+        if name.startswith("_") or not inspect.isfunction(function):
+            continue
+        if any(each.kind is inspect.Parameter.KEYWORD_ONLY for each in inspect.signature(function).parameters.values()):
+            setattr(cls, name, _guarded(function))
+    return cls
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    known = frozenset(each.name for each in parameters)
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if not known.issuperset(options):
+            unknown = next(each for each in options if each not in known)
+            raise TypeError(
+                f"{function.__qualname__}() got an unexpected keyword argument {unknown!r}" + _hint(unknown, known)
+            )
+        return function(*args, **options)
+
+    return call
+
+
+def _hint(unknown: str, known: frozenset[str]) -> str:
+    nearest = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
+    return f". Did you mean {nearest[0]!r}?" if nearest else f"; the options are {', '.join(sorted(known))}"
