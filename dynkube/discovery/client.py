@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.discovery.aggregated import decode_aggregated
 from dynkube.discovery.discovered import Discovered, ResourceLists, ResourceRows
-from dynkube.discovery.documents import DocumentFetcher, header, parse_json
+from dynkube.discovery.documents import DocumentFetcher
 from dynkube.discovery.legacy import decode_groups, decode_resource_list, decode_versions
 from dynkube.discovery.media_types import AGGREGATED, JSON, is_aggregated
 from dynkube.discovery.part import Part
-from dynkube.discovery.shape import expect_object
 from dynkube.errors import DynkubeError, Forbidden, NotAcceptable, NotFound
 from dynkube.names import GroupVersion
-from dynkube.rest.paths import quote_segment
-from dynkube.transport.messages import HTTPRequest
+from dynkube.rest import quote_segment
+from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:
-    from dynkube.discovery.documents import DocumentStore, Sender
+    from dynkube.discovery.documents import DocumentStore
     from dynkube.discovery.resources import APIGroup, APIResource
+    from dynkube.rest import RESTClient
 
 _log = logging.getLogger("dynkube.discovery")
 
@@ -39,7 +39,7 @@ class DiscoveryClient:
     holds current ones, nothing is sent at all.
     """
 
-    def __init__(self, rest: Sender, *, aggregated: bool = True, store: DocumentStore | None = None) -> None:
+    def __init__(self, rest: RESTClient, *, aggregated: bool = True, store: DocumentStore | None = None) -> None:
         self._rest = rest
         self._accept = AGGREGATED if aggregated else JSON
         self._documents = DocumentFetcher(rest, store)
@@ -97,9 +97,7 @@ class DiscoveryClient:
 
     def server_version(self) -> dict[str, Any]:
         """Return what ``/version`` says: ``major``, ``minor``, ``gitVersion``, ``platform`` and more. Never cached."""
-        request = HTTPRequest("GET", "/version", (("Accept", JSON),), verb="get", template="/version")
-        headers, body = self._rest.raw(request)
-        return expect_object(parse_json("/version", header(headers, "Content-Type"), body), "the answer of /version")
+        return self._rest.request(HTTPRequest("GET", "/version", (("Accept", JSON),), verb="get", template="/version"))
 
     def invalidate(self) -> None:
         """Trust no stored document from before this moment; the next call asks the server."""

@@ -8,19 +8,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from dynkube.errors import DiscoveryError, StatusError
-from dynkube.transport.messages import HTTPRequest
+from dynkube.errors import DiscoveryError
+from dynkube.rest.decoding import check_status, decode_object
+from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from dynkube.rest import RESTClient
 
 
 _log = logging.getLogger("dynkube.discovery")
 
 _T = TypeVar("_T")
-
-#: How much of an answer that is not JSON an error quotes, in bytes.
-_QUOTED = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,6 @@ class Document:
     etag: str
     body: bytes
     fetched: float
-
-
-class Sender(Protocol):
-    """The part of RESTClient that discovery needs."""
-
-    def raw(self, request: HTTPRequest, /) -> tuple[Mapping[str, str], bytes]:
-        """Return headers and body of a successful answer; raise StatusError or TransportError otherwise."""
 
 
 class DocumentStore(Protocol):
@@ -64,7 +57,7 @@ class _Kept(Generic[_T]):
 class DocumentFetcher:
     """Gets documents through a RESTClient, keeping what it decoded for as long as the server says it is unchanged."""
 
-    def __init__(self, rest: Sender, store: DocumentStore | None = None) -> None:
+    def __init__(self, rest: RESTClient, store: DocumentStore | None = None) -> None:
         self._rest = rest
         self._store = store
         self._kept: dict[tuple[str, str], _Kept[Any]] = {}
@@ -77,8 +70,9 @@ class DocumentFetcher:
     def fetch(self, path: str, accept: str, decode: Callable[[str, Any], _T]) -> _T:
         """Return ``decode(content_type, document)`` of the answer to ``GET path``.
 
-        The same object comes back for as long as the server answers 304. Raises DiscoveryError where the answer is not
-        JSON or ``decode`` refuses it; StatusError and TransportError as the RESTClient does.
+        The same object comes back for as long as the server answers 304. Raises DiscoveryError where ``decode``
+        refuses the document; StatusError and TransportError (ResponseError for HTML, or JSON that breaks off) as the
+        RESTClient does.
         """
         kept: _Kept[_T] | None = self._kept.get((path, accept))
         stored = self._store.load(path, accept) if self._store is not None else None
@@ -116,46 +110,23 @@ class DocumentFetcher:
     ) -> _T:
         etag = kept.etag if kept is not None else ""
         headers = (("Accept", accept), *((("If-None-Match", etag),) if etag else ()))
-        try:
-            answered, body = self._rest.raw(HTTPRequest("GET", path, headers, verb="get", template=path))
-        except StatusError as error:
-            if error.code != 304 or kept is None:
-                raise
+        response = self._rest.send(HTTPRequest("GET", path, headers, verb="get", template=path))
+        if response.status == 304 and kept is not None:
             self._kept[path, accept] = kept
-            if self._store is not None and stored is not None:
+            if stored is not None:
                 self._save(path, accept, stored.content_type, stored.etag, stored.body)
             return kept.value
-        content_type = header(answered, "Content-Type")
-        value = decode(content_type, parse_json(path, content_type, body))
-        etag = header(answered, "ETag")
+        check_status(response)
+        content_type = response.headers.get("Content-Type", "")
+        value = decode(content_type, decode_object(response))
+        etag = response.headers.get("ETag", "")
         if etag:
             self._kept[path, accept] = _Kept(etag, value)
         else:
             self._kept.pop((path, accept), None)
-        self._save(path, accept, content_type, etag, body)
+        self._save(path, accept, content_type, etag, response.read())
         return value
 
     def _save(self, path: str, accept: str, content_type: str, etag: str, body: bytes) -> None:
         if self._store is not None:
             self._store.save(Document(path, accept, content_type, etag, body, time.time()))
-
-
-def header(headers: Mapping[str, str], name: str) -> str:
-    """Return a header whatever the case it was sent in, or ""."""
-    value = headers.get(name)
-    if value is None:
-        wanted = name.lower()
-        value = next((value for key, value in headers.items() if key.lower() == wanted), "")
-    return value
-
-
-def parse_json(path: str, content_type: str, body: bytes) -> Any:
-    """Return the decoded body; DiscoveryError, quoting its beginning, where it is not JSON or breaks off."""
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        start = body[:_QUOTED].decode("utf-8", "replace")
-        raise DiscoveryError(
-            f"GET {path} answered {content_type or 'without a content type'}, {len(body)} bytes that are not JSON"
-            f" ({error}); they begin {start!r}"
-        ) from None

@@ -14,7 +14,7 @@ from dynkube.names import GroupVersion
 
 def decode_versions(document: Any) -> Part:
     """Decode ``/api``: the core group, its first version preferred. No versions still make an (empty) core group."""
-    document = _expect_kind(document, "APIVersions", "/api")
+    document = _expect_kind(document, "APIVersions", "versions", "/api")
     versions: list[str] = []
     for version in expect_list(document, "versions", "APIVersions"):
         if not isinstance(version, str) or not version:
@@ -28,7 +28,7 @@ def decode_versions(document: Any) -> Part:
 
 def decode_groups(document: Any) -> Part:
     """Decode ``/apis``: every named group, its versions and the preferred one as the server says."""
-    document = _expect_kind(document, "APIGroupList", "/apis")
+    document = _expect_kind(document, "APIGroupList", "groups", "/apis")
     part = Part()
     for item in expect_list(document, "groups", "APIGroupList"):
         group = expect_object(item, "a group of APIGroupList")
@@ -36,18 +36,20 @@ def decode_groups(document: Any) -> Part:
         if not name:
             part.misplaced(name, core=False)
             continue
-        what = f"group {name!r}"
-        versions = [
-            expect_name(expect_object(version, f"a version of {what}"), "version", f"a version of {what}")
-            for version in expect_list(group, "versions", what)
-        ]
-        preferred = expect_object(group.get("preferredVersion") or {}, f"the preferredVersion of {what}")
-        preferred_version = expect_string(preferred, "version", f"the preferredVersion of {what}")
+        versions = [_version(item, name) for item in expect_list(group, "versions", "group", name)]
+        preferred = group.get("preferredVersion")
+        preferred_version = _version(preferred, name) if preferred else ""
         if preferred_version not in versions:
             preferred_version = versions[0] if versions else ""
         part.add_group(APIGroup(name, tuple(dict.fromkeys(versions)), preferred_version))
     part.pending = [group_version for group in part.groups.values() for group_version in group.group_versions]
     return part
+
+
+def _version(item: Any, name: str) -> str:
+    entry = expect_object(item, "a version of group", name)
+    version = expect_string(entry, "version", "a version of group", name)
+    return version or expect_name(entry, "groupVersion", "a version of group", name).rpartition("/")[2]
 
 
 def decode_resource_list(group_version: GroupVersion, document: Any) -> ResourceRows:
@@ -116,8 +118,9 @@ def _decode_entries(group_version: GroupVersion, document: dict[str, Any]) -> li
     ]
 
 
-def _expect_kind(document: Any, kind: str, endpoint: str) -> dict[str, Any]:
-    said = expect_object(document, f"the answer of {endpoint}")
-    if said.get("kind") != kind:
+def _expect_kind(document: Any, kind: str, key: str, endpoint: str) -> dict[str, Any]:
+    """Return the document if it is of ``kind``, or if it says no kind but has the member it would be read for."""
+    said = expect_object(document, "the answer of", endpoint)
+    if said.get("kind") != kind and not (said.get("kind") is None and key in said):
         raise DiscoveryError(f"the answer of {endpoint} is of kind {said.get('kind')!r}, not {kind}")
     return said

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from dynkube.config import UNSET, Config, TimeoutLike, Unset
 from dynkube.discovery.media_types import is_aggregated
-from dynkube.errors import StatusError, response_error
-from dynkube.transport.messages import HTTPRequest
+from dynkube.rest import RESTClient
+from dynkube.transport import HTTPRequest, HTTPResponse
 
 V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 V2BETA1 = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
@@ -42,14 +43,19 @@ Handler = Callable[[HTTPRequest], Answer]
 
 @dataclass
 class FakeServer:
-    """Stands in for RESTClient: `raw` answers from ``answers``, by path or by (path, wants the aggregated form)."""
+    """A transport that answers from ``answers``, by path."""
 
     answers: dict[str, Answer | Exception | Handler] = field(default_factory=dict)
     requests: list[HTTPRequest] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
-    def raw(self, request: HTTPRequest, /) -> tuple[Mapping[str, str], bytes]:
-        """Answer as RESTClient.raw does: headers and body, or the exception for a status that is no success."""
+    @property
+    def rest(self) -> RESTClient:
+        """A RESTClient that talks to this server."""
+        return RESTClient(Config(), transport=self)
+
+    def send(self, request: HTTPRequest, *, timeout: TimeoutLike | Unset = UNSET, stream: bool = False) -> HTTPResponse:
+        """Answer as a transport does, whatever the status."""
         with self.lock:
             self.requests.append(request)
         answer = self.answers.get(request.target, Answer("404 page not found", 404, "text/plain"))
@@ -61,12 +67,11 @@ class FakeServer:
         if answer.etag:
             headers["ETag"] = answer.etag
             if dict(request.headers).get("If-None-Match") == answer.etag:
-                raise StatusError({}, method="GET", url=request.target, code=304)
-        if answer.status != 200:
-            raise response_error(
-                method="GET", url=request.target, code=answer.status, headers=headers, body=answer.encoded
-            )
-        return headers, answer.encoded
+                return HTTPResponse(304, headers, url=request.target)
+        return HTTPResponse(answer.status, headers, answer.encoded, url=request.target)
+
+    def close(self) -> None:
+        """Release nothing."""
 
     @property
     def paths(self) -> list[str]:

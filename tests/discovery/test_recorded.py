@@ -11,7 +11,7 @@ from dynkube.names import GroupVersion, GroupVersionKind
 
 def discover(name: str, *, aggregated: bool = True) -> Discovered:
     """Discover the recorded server ``name``."""
-    return DiscoveryClient(transcript(name), aggregated=aggregated).discover()
+    return DiscoveryClient(transcript(name).rest, aggregated=aggregated).discover()
 
 
 def without_storage(resource: APIResource) -> APIResource:
@@ -43,7 +43,7 @@ def test_both_forms_yield_equal_groups() -> None:
 def test_aggregated_discovery_is_two_requests() -> None:
     """A server with aggregated discovery is asked twice, and not before the first use."""
     server = transcript("discovery-aggregated")
-    client = DiscoveryClient(server)
+    client = DiscoveryClient(server.rest)
     assert server.paths == []
     assert client.discover().failed == {}
     assert server.paths == ["/api", "/apis"]
@@ -89,4 +89,4 @@ def test_unrecorded_groups_of_the_legacy_transcript_are_failures() -> None:
 
 def test_server_version() -> None:
     """The version document comes back as it is."""
-    assert DiscoveryClient(transcript("discovery-legacy")).server_version()["gitVersion"] == "v1.36.2"
+    assert DiscoveryClient(transcript("discovery-legacy").rest).server_version()["gitVersion"] == "v1.36.2"

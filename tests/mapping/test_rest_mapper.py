@@ -15,7 +15,7 @@ from mapping.fakes import FakeDiscovery, res, surface
 @pytest.fixture(scope="module")
 def mapper() -> RESTMapper:
     """Make a mapper of the recorded 1.36 server."""
-    return RESTMapper(DiscoveryClient(transcript("discovery-aggregated")))
+    return RESTMapper(DiscoveryClient(transcript("discovery-aggregated").rest))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_ambiguity_inside_one_group_version() -> None:
 def test_nothing_is_asked_before_the_first_lookup() -> None:
     """A mapper asks nothing until it is used, and once for any number of lookups."""
     server = transcript("discovery-aggregated")
-    mapper = RESTMapper(CachedDiscovery(DiscoveryClient(server)))
+    mapper = RESTMapper(CachedDiscovery(DiscoveryClient(server.rest)))
     assert server.paths == []
     for name in ("pods", "deploy", "Node", "jobs.batch"):
         mapper.resolve(None, name)
