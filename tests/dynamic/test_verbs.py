@@ -93,7 +93,7 @@ def test_items_with_a_kind_of_their_own_keep_it() -> None:
 
 def test_a_list_without_items_is_empty() -> None:
     """`"items": null`, as Go writes an empty slice, is an empty list."""
-    answer = {"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {}, "items": None}
+    answer: dict[str, Any] = {"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {}, "items": None}
     assert resource(FakeRest(answer)).list()["items"] == []
 
 

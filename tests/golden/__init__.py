@@ -1,0 +1,1 @@
+"""Golden files: the wire of each verb, byte by byte."""
