@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dynkube
 from dynkube.cli.exits import UsageError
+from dynkube.config import Impersonation, Timeout
 from dynkube.objects import nested_get
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Cluster:
 
     def view(self, resource: APIResource, namespace: str | None) -> Resource:
         """Return the client's view of `resource` in `namespace`; None: in the cluster's scope or across namespaces."""
-        view = self.dyn.resource(resource.group_version.api_version, resource.name)
+        view = self.dyn.resource(resource)
         if not resource.namespaced:
             return view
         return view.all_namespaces() if namespace is None else view.namespace(namespace)
@@ -81,9 +82,9 @@ def config_overrides(options: argparse.Namespace) -> dict[str, Any]:
     overrides: dict[str, Any] = {"warning_handler": _warn}
     if options.request_timeout is not None:
         limit = options.request_timeout or None
-        overrides["timeout"] = dynkube.Timeout(connect=limit, read=limit)
+        overrides["timeout"] = Timeout(connect=limit, read=limit)
     if options.as_user or options.as_group:
-        overrides["impersonate"] = dynkube.Impersonation(user=options.as_user or "", groups=tuple(options.as_group))
+        overrides["impersonate"] = Impersonation(user=options.as_user or "", groups=tuple(options.as_group))
     return overrides
 
 

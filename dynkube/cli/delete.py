@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from dynkube.cli.parsing import Parser
     from dynkube.discovery import APIResource
     from dynkube.dynamic import Resource
+    from dynkube.dynamic.options import PropagationPolicy
 
 #: kubectl's words for what happens to dependents, and the API's (DeleteOptions.propagationPolicy).
-CASCADE = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
+CASCADE: dict[str, PropagationPolicy] = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
 
 def configure(parser: Parser) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.exits import OK
 from dynkube.cli.printers import qualified_name
-from dynkube.errors import DynkubeError
+from dynkube.errors import DynkubeError, StatusError
 
 if TYPE_CHECKING:
     import argparse
@@ -89,7 +89,7 @@ def _discover(server: APIServer, dyn: DynamicClient) -> None:
     _title("Discover what it serves")
     _say(f"the server is Kubernetes {dyn.discovery.server_version()['gitVersion']}")
     before, started = len(server.requests), time.perf_counter()
-    discovered = dyn.discovery.discover()
+    discovered = dyn.mapper.discovered()
     requests = len(server.requests) - before
     kinds = discovered.preferred_resources()
     _say(f"{len(discovered.groups)} groups, {len(kinds)} resources: {requests} requests, {_milliseconds(started)}")
@@ -186,7 +186,8 @@ def _refusal_of(call: Callable[[], object]) -> str:
     try:
         call()
     except DynkubeError as error:
-        return f"{type(error).__name__}: {error}".partition("\n")[0]
+        message = error.message if isinstance(error, StatusError) else str(error)
+        return f"{type(error).__name__}: {message}"
     raise AssertionError("the call was to be refused")
 
 
