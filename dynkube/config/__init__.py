@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dynkube.config.base_url import BaseURL, parse_base_url
 from dynkube.config.credentials import AuthProviderConfig, ExecConfig, Impersonation
+from dynkube.config.in_cluster import in_cluster_config
+from dynkube.config.kubeconfig import Kubeconfig
+from dynkube.config.loading import load_config
 from dynkube.config.model import Config
 from dynkube.config.timeouts import UNSET, Timeout, TimeoutLike, Unset
 
@@ -14,8 +17,11 @@ __all__ = [
     "Config",
     "ExecConfig",
     "Impersonation",
+    "Kubeconfig",
     "Timeout",
     "TimeoutLike",
     "Unset",
+    "in_cluster_config",
+    "load_config",
     "parse_base_url",
 ]
