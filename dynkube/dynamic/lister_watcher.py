@@ -10,7 +10,7 @@ from dynkube.dynamic import options, requests
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dynkube.dynamic.resource import Resource
+    from dynkube.dynamic.view import View
     from dynkube.objects import JSONObject
     from dynkube.transport import Cancellation
     from dynkube.watch import EventStream
@@ -21,7 +21,7 @@ class ResourceListerWatcher:
 
     def __init__(
         self,
-        resource: Resource,
+        resource: View,
         label_selector: options.LabelSelectorLike = None,
         field_selector: options.FieldSelectorLike = None,
         *,

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from dynkube.config import TimeoutLike, Unset
     from dynkube.dynamic.endpoint import Endpoint
     from dynkube.dynamic.options import FieldValidation, PatchType, PropagationPolicy
-    from dynkube.dynamic.resource import JSONPatch, Resource
+    from dynkube.dynamic.resource import Resource
+    from dynkube.dynamic.writing import JSONPatch
     from dynkube.objects import JSONObject
     from dynkube.transport import HTTPRequest
 

@@ -1,0 +1,81 @@
+"""The verbs that follow a resource over time: watch and wait, and what informers read through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynkube.dynamic.keywords import names_nearest_option
+from dynkube.dynamic.lister_watcher import ResourceListerWatcher
+from dynkube.dynamic.view import View
+from dynkube.watch import Watcher, wait_for
+from dynkube.watch.loop import IDLE_TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynkube.dynamic.options import FieldSelectorLike, LabelSelectorLike
+    from dynkube.objects import JSONObject
+    from dynkube.watch import Condition
+
+
+@names_nearest_option
+class Live(View):
+    """watch, wait, lister_watcher."""
+
+    def watch(
+        self,
+        *,
+        label_selector: LabelSelectorLike = None,
+        field_selector: FieldSelectorLike = None,
+        resource_version: str | None = None,
+        relist: bool = False,
+        allow_bookmarks: bool = False,
+        send_initial_events: bool = False,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        timeout: float | None = None,
+    ) -> Watcher:
+        """Return the changes, as an endless iterator of {"type": "ADDED" | "MODIFIED" | "DELETED", "object": {...}}.
+
+        With no `resource_version`, what exists comes first, as ADDED. Connections that end or break are replaced and
+        the watch goes on where it was; `with` and `close()`, from any thread, end it at once, as does `timeout`
+        (seconds for the whole watch; None: none). When the server no longer has the events since the last one seen,
+        Gone is raised; with `relist`, the differences come as events instead. See `dynkube.watch.Watcher`.
+        """
+        source = self.lister_watcher(label_selector=label_selector, field_selector=field_selector)
+        source.check()
+        return Watcher(
+            source,
+            resource_version=resource_version,
+            relist=relist,
+            timeout=timeout,
+            allow_bookmarks=allow_bookmarks,
+            send_initial_events=send_initial_events,
+            idle_timeout=idle_timeout,
+        )
+
+    def lister_watcher(
+        self, *, label_selector: LabelSelectorLike = None, field_selector: FieldSelectorLike = None
+    ) -> ResourceListerWatcher:
+        """Return what the watch and informer layers read this view through: single requests, nothing resumed."""
+        return ResourceListerWatcher(
+            self, label_selector, field_selector, as_list=self._as_list, change_object=self._event_changer()
+        )
+
+    def wait(
+        self,
+        name: str,
+        condition: Condition,
+        *,
+        timeout: float | None = None,
+        raise_for: Condition | Iterable[Condition] = (),
+    ) -> JSONObject | None:
+        """Block until `condition` holds for the object called `name`; return the object, None if it is gone by then.
+
+        Conditions are those of `dynkube.watch` (`condition("Available")`, `deleted()`, `jsonpath(...)`), or any
+        function of the object, None standing for its absence. `timeout` is in seconds, None for no limit. Raises
+        WaitTimeoutError, or WaitFailedError if one of `raise_for` holds first; both carry the object as last seen.
+        """
+        self.endpoint().item(name)
+        source = self.lister_watcher(field_selector={"metadata.name": name})
+        source.check()
+        return wait_for(source, condition, timeout=timeout, raise_for=raise_for)

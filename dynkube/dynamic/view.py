@@ -1,0 +1,116 @@
+"""A resource in one scope: what all groups of verbs stand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynkube.dynamic import requests
+from dynkube.dynamic.endpoint import JSON, Endpoint, prepare, segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
+    from dynkube.discovery import APIResource
+    from dynkube.dynamic.binding import Binding
+    from dynkube.names import GroupVersionResource
+    from dynkube.objects import JSONObject
+    from dynkube.rest import RESTClient
+
+
+class View:
+    """One resource in one scope, and under one representation: plain objects, unless a subclass says otherwise."""
+
+    #: Media types asked for of an object and of a list; None: the same.
+    _accept = JSON
+    _accept_list: str | None = None
+    #: Where a list keeps its objects.
+    _rows = "items"
+    #: Query parameters each read carries.
+    _fixed_query: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, binding: Binding, *, namespace: str | None = None, everywhere: bool = False) -> None:
+        self._binding = binding
+        self._namespace = namespace
+        self._everywhere = everywhere
+        self._prepared: Endpoint | None = None
+
+    def namespace(self, name: str) -> Self:
+        """Return this resource in the namespace `name`; raises InvalidNameError for what cannot be one."""
+        segment(name, "namespace")
+        return self._view(namespace=name)
+
+    def all_namespaces(self) -> Self:
+        """Return this resource across all namespaces, for list, iter, pages and watch."""
+        return self._view(everywhere=True)
+
+    @property
+    def gvr(self) -> GroupVersionResource:
+        """Group, version and plural name; asks discovery on first use unless they were given."""
+        return self._binding.gvr()
+
+    @property
+    def rest(self) -> RESTClient:
+        """The client that sends."""
+        return self._binding.rest
+
+    def api_resource(self) -> APIResource | None:
+        """Return what discovery says of this resource; None for an exact GroupVersionResource, never looked up."""
+        return self._binding.api()
+
+    def endpoint(self) -> Endpoint:
+        """Return the prepared paths and rules of this view, from which `dynkube.dynamic.requests` builds requests.
+
+        Asks discovery on first use. Raises NamespaceNotAllowedError for a namespace on a cluster-scoped resource.
+        """
+        if self._prepared is None:
+            api = self._binding.api()
+            self._prepared = prepare(
+                self._binding.gvr(),
+                api,
+                namespace=self._namespace,
+                everywhere=self._everywhere,
+                default_namespace=self._binding.default_namespace,
+                accept=self._accept,
+                accept_list=self._accept_list,
+                fixed_query=self._fixed_query,
+            )
+        return self._prepared
+
+    def path(self, name: str | None = None, *, subresource: str | None = None) -> str:
+        """Return the validated, encoded path of the collection, of one object, or of its subresource."""
+        return requests.object_path(self.endpoint(), name, subresource)
+
+    def __repr__(self) -> str:
+        scope = "all namespaces" if self._everywhere else self._namespace
+        return f"<{type(self).__name__} {self._binding}{f' in {scope}' if scope else ''}>"
+
+    def _view(self, *, namespace: str | None = None, everywhere: bool = False) -> Self:
+        return type(self)(self._binding, namespace=namespace, everywhere=everywhere)
+
+    def _one(self, answer: JSONObject) -> JSONObject:
+        """Turn one answer into what the verb returns; another representation does more here."""
+        return answer
+
+    def _event_changer(self) -> Callable[[JSONObject], JSONObject] | None:
+        """Return what turns the object of an event into what the view shows; None: nothing does."""
+        return None
+
+    def _as_list(self, answer: JSONObject) -> JSONObject:
+        """Turn one answer of a list into a list object, for readers that know no other form."""
+        return self._many(answer)
+
+    def _many(self, answer: JSONObject) -> JSONObject:
+        """Give each item the apiVersion and kind the server left out, from the list's own (client-go does the same)."""
+        items = answer.get("items")
+        if items is None:
+            answer["items"] = []
+            return answer
+        kind, api_version = answer.get("kind", ""), answer.get("apiVersion")
+        if items and kind.endswith("List") and "kind" not in items[0]:
+            own = kind[: -len("List")]
+            for item in items:
+                if "kind" not in item and "apiVersion" not in item:
+                    item["apiVersion"], item["kind"] = api_version, own
+        return answer
