@@ -2,7 +2,7 @@
 
 Built-in objects pass through Go structs on a real server. A field tagged ``omitempty`` loses ``""``, ``0``, ``false``
 and empty lists; a pointer keeps them; a struct without ``omitempty`` is always written. The schemas tell only the last
-case (they carry a zero ``default``); these tables tell the others. Names stand for all types unless a type narrows them.
+case (they carry a zero ``default``); these tables tell the others. Names stand for all types unless one narrows them.
 """
 
 from __future__ import annotations

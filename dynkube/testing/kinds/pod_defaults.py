@@ -1,6 +1,6 @@
 """Defaults of pod specs wherever they stand: pods, templates, cron jobs (``pkg/apis/core/v1/defaults.go``).
 
-Each function takes one decoded struct and fills in what is missing, in place. `BY_TYPE` names the Go type it belongs to;
+Each function takes one decoded struct and fills in what is missing, in place. `BY_TYPE` names its Go type;
 `dynkube.testing.defaults` calls it for every value of that type.
 """
 
