@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import sys
@@ -46,5 +45,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _hint(unknown: str, known: frozenset[str]) -> str:
+    import difflib  # for an error only: not worth loading otherwise
+
     nearest = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
     return f". Did you mean {nearest[0]!r}?" if nearest else f"; the options are {', '.join(sorted(known))}"
