@@ -151,6 +151,12 @@ def body_failure(
     return ResponseError(f"the body of the answer is broken: {_words(error)}", method=method, url=url, code=code)
 
 
+def is_passing(error: TransportError) -> bool:
+    """Tell whether a connection that stood broke, before or in the answer, so that a read may be sent again."""
+    cause = error.__cause__
+    return isinstance(cause, Exception) and (is_hangup(cause) or isinstance(cause, http.client.IncompleteRead))
+
+
 def is_hangup(error: Exception) -> bool:
     """Tell whether the other side closed the connection before a byte of its answer arrived."""
     return isinstance(error, ConnectionError | ssl.SSLEOFError) and not isinstance(error, ConnectionRefusedError)

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import re
+import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from dynkube.config import UNSET, Timeout
-from dynkube.errors import ConfigError, ConnectFailedError, InvalidRequestError, ResponseError, TLSError
+from dynkube.errors import ConfigError, ConnectFailedError, RequestTimeoutError, ResponseError, TLSError, TransportError
+from dynkube.transport.backoff import backoff_from
 from dynkube.transport.credentials import static_credentials
-from dynkube.transport.failures import NETWORK_ERRORS, connect_failure, exchange_failure
-from dynkube.transport.headers import encode_headers, impersonation_headers, user_agent
+from dynkube.transport.failures import (
+    NETWORK_ERRORS,
+    connect_failure,
+    exchange_failure,
+    is_hangup,
+    is_passing,
+)
+from dynkube.transport.head import HeadWriter
+from dynkube.transport.observation import RequestEvent, log_request, notify
+from dynkube.transport.retry import READS, RetryPolicy
 from dynkube.transport.route import Route
+from dynkube.transport.server_warnings import LogOnce, handle_warnings
+from dynkube.transport.throttle import Notice, TokenBucket
 from dynkube.transport.wire import LiveResponse, exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from dynkube.config import Config, TimeoutLike, Unset
+    from dynkube.transport.backoff import Backoff
     from dynkube.transport.connections import Connection
-    from dynkube.transport.credentials import Credentials
+    from dynkube.transport.credentials import Credentials, Grant
     from dynkube.transport.messages import HTTPRequest, HTTPResponse
 
-# Anything else has to be percent-encoded by whoever built the target; a space would end the request line.
-_TARGET = re.compile(r"/[!-~]*")
-_METHOD = re.compile(r"[A-Z]+")
-# Headers of ours that step back when the request brings its own (client-go's round trippers do the same).
-_YIELDING = frozenset({"authorization", "user-agent", "accept-encoding", "impersonate-user"})
-_RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+_log = logging.getLogger("dynkube.transport")
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What Go's server writes, in plain text, to a client that speaks HTTP on its TLS port.
 _PLAIN_ON_TLS = b"Client sent an HTTP request to an HTTPS server"
@@ -38,22 +49,32 @@ class Transport:
 
     Files of the configuration are read by the constructor, which raises ConfigError for what cannot be used; nothing
     is sent until the first request. After a fork each process makes connections of its own.
+
+    `retry`, `backoff` and `hook` stand in for those of the configuration. `hook` is called with a RequestEvent after
+    each request on the wire. `sleep` stands in for the pauses of retries and rate limits, in tests.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        retry: RetryPolicy | None = None,
+        backoff: Backoff | None = None,
+        hook: Callable[[RequestEvent], None] | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
         self._config = config
         self._timeout = config.timeout
         self._base = config.base_url
         self._url = str(self._base)
-        self._common = {
-            "user-agent": encode_headers([("User-Agent", user_agent(config))]),
-            "accept-encoding": encode_headers(
-                [("Accept-Encoding", "identity" if config.disable_compression else "gzip")]
-            ),
-            "impersonate-user": encode_headers(impersonation_headers(config.impersonate)),
-        }
-        self._host = encode_headers([("Host", self._base.authority)])
-        self._fixed = self._host + b"".join(self._common.values())
+        self._head = HeadWriter(config)
+        self._retry: RetryPolicy = retry or getattr(config, "retry", None) or RetryPolicy()
+        self._backoff: Backoff | None = backoff or getattr(config, "backoff", None) or backoff_from(os.environ)
+        hooks = (hook, getattr(config, "request_hook", None))
+        self._hooks: tuple[Callable[[RequestEvent], None], ...] = tuple(item for item in hooks if item is not None)
+        self._warn: Callable[[str], None] = config.warning_handler or LogOnce()
+        self._sleep = sleep
+        self._throttled = config.rate_limiter is not None or config.qps > 0
         self._closed = False
         # Keyed by process: a fork leaves the parent's sockets and locks behind, untouched.
         self._processes: dict[int, _Process] = {os.getpid(): _Process(config)}
@@ -65,19 +86,47 @@ class Transport:
         or closed. `timeout` stands in for the configured one.
 
         Raises kinds of TransportError when there is no usable answer, a redirect included; InvalidRequestError, before
-        anything is sent, for a target or header that cannot go on the wire.
+        anything is sent, for a target or header that cannot go on the wire; ConfigError where a file that a plug-in
+        needs cannot be read.
         """
         limits = self._timeout if timeout is UNSET else Timeout.of(timeout)
+        call = _Call(request, self._url + request.target, limits, stream)
         process = self._processes.get(os.getpid()) or self._start()
-        if self._closed:
-            raise ConnectFailedError("this client is closed", method=request.method, url=self._url + request.target)
-        return self._attempt(process, request, limits, stream)
+        while True:
+            if self._closed:
+                raise ConnectFailedError("this client is closed", method=request.method, url=call.url)
+            if self._throttled or self._backoff is not None:
+                self._wait_for_turn(process, call)
+            if call.deadline is not None:
+                call.shrink()
+            grant = process.credentials.grant()
+            try:
+                response = self._observed_attempt(process, call, grant)
+            except TransportError as error:
+                pause = self._retry.after_break(request.method, call.retries) if is_passing(error) else None
+                if pause is None or not call.has_time(pause):
+                    raise
+                reason = str(error)
+            else:
+                if response.status < 400:
+                    return response
+                if response.status == 401 and not call.renewed and self._renews(process, request, grant):
+                    call.renewed = True
+                    continue
+                pause = self._retry.after_answer(request.method, call.retries, response)
+                if pause is None or not call.has_time(pause):
+                    return response
+                reason = f"{request.method} {call.url}: answered {response.status}"
+            call.retries += 1
+            _log.warning("%s; trying again in %.3g s (retry %d)", reason, pause, call.retries)
+            self._pause(process, call, pause)
 
     def close(self) -> None:
-        """Close every connection; requests under way fail, streams end. Idempotent."""
+        """Close every connection; requests under way fail, streams end, pauses are cut short. Idempotent."""
         self._closed = True
         process = self._processes.get(os.getpid())
         if process is not None:
+            process.closing.set()
             process.route.close()
 
     def __enter__(self) -> Transport:  # noqa: PYI034 - Self is not in the typing of Python 3.10
@@ -89,7 +138,13 @@ class Transport:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Transport {self._url}>"
+        return f"<Transport {self._url}{' closed' if self._closed else ''}>"
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections this process has open, idle ones included."""
+        process = self._processes.get(os.getpid())
+        return process.route.pool.open_connections if process is not None else 0
 
     def _start(self) -> _Process:
         """Begin anew in a forked child: its own connections, locks and credentials."""
@@ -100,77 +155,92 @@ class Transport:
                 parent.route.abandon()
         return self._processes.setdefault(mine, _Process(self._config))
 
-    def _attempt(self, process: _Process, request: HTTPRequest, limits: Timeout, stream: bool) -> HTTPResponse:
-        grant = process.credentials.grant()
-        route = process.route
-        route.refresh(grant.certificate)
-        head = self._head(request, grant.authorization, route)
-        connection = route.pool.acquire()
-        if connection is None:
-            connection = self._connect(route, request, limits)
-        method, url = request.method, self._url + request.target
+    def _observed_attempt(self, process: _Process, call: _Call, grant: Grant) -> HTTPResponse:
+        """Send once and tell hooks, log and backoff about it."""
+        if not self._hooks and self._backoff is None and not _log.isEnabledFor(logging.DEBUG):
+            return self._attempt(process, call, grant)
+        started = monotonic()
+        code: int | None = None
         try:
-            raw = exchange(connection, head, request.body, method, limits.read)
-        except NETWORK_ERRORS as error:
-            route.pool.discard(connection)
-            raise exchange_failure(error, route.place, limits, method=method, url=url) from error
-        except BaseException:
-            route.pool.discard(connection)
-            raise
-        response = LiveResponse(raw, connection, route.pool, method=method, url=url, place=route.place, timeout=limits)
-        if response.status >= 300:
-            self._check(response)
-        if not stream:
-            response.read()
+            response = self._attempt(process, call, grant)
+            code = response.status
+        finally:
+            self._observe(call, code, monotonic() - started)
         return response
 
-    def _connect(self, route: Route, request: HTTPRequest, limits: Timeout) -> Connection:
-        connection = route.pool.create()
+    def _attempt(self, process: _Process, call: _Call, grant: Grant) -> HTTPResponse:
+        request, route = call.request, process.route
+        route.refresh(grant.certificate)
+        head = self._head.write(request, grant.authorization, route)
+        while True:
+            connection = route.pool.acquire() or self._connect(route, call)
+            try:
+                response = self._exchange(connection, head, route, call)
+            except NETWORK_ERRORS as error:
+                call.check_cancelled()
+                if connection.used and request.method in READS and is_hangup(error):
+                    continue  # an idle connection the server had just closed: nothing is lost, the next one will do
+                raise exchange_failure(error, route.place, call.limits, method=request.method, url=call.url) from error
+            break
+        if response.status >= 300:
+            self._refuse(response)
+        # An error is read at once even where a stream was asked for: the decision to try again needs it.
+        if not call.stream or response.status >= 400:
+            try:
+                response.read()
+            except TransportError:
+                call.check_cancelled()
+                raise
+        warnings = response.headers.get_all("warning")
+        if warnings:
+            handle_warnings(warnings, self._warn)
+        return response
+
+    def _exchange(self, connection: Connection, head: bytes, route: Route, call: _Call) -> LiveResponse:
+        """Send on one connection and return the answer; the connection is given up if there is none."""
+        request = call.request
+        cancellation = request.cancellation
+        unhook = cancellation.on_cancel(connection.shutdown) if cancellation is not None else None
         try:
-            connection.connect(limits.connect)
+            raw = exchange(connection, head, request.body, request.method, call.limits.read)
+        except BaseException:
+            if unhook is not None:
+                unhook()
+            route.pool.discard(connection)
+            raise
+        return LiveResponse(
+            raw,
+            connection,
+            route.pool,
+            method=request.method,
+            url=call.url,
+            place=route.place,
+            timeout=call.limits,
+            deadline=call.deadline,
+            unhook=unhook,
+        )
+
+    def _connect(self, route: Route, call: _Call) -> Connection:
+        connection = route.pool.create()
+        cancellation = call.request.cancellation
+        unhook = cancellation.on_cancel(connection.shutdown) if cancellation is not None else None
+        try:
+            call.check_cancelled()
+            connection.connect(call.limits.connect)
+            call.check_cancelled()
         except NETWORK_ERRORS as error:
             route.pool.discard(connection)
-            raise connect_failure(
-                error, route.place, limits, method=request.method, url=self._url + request.target
-            ) from error
+            call.check_cancelled()
+            raise connect_failure(error, route.place, call.limits, method=call.request.method, url=call.url) from error
         except BaseException:
             route.pool.discard(connection)
             raise
+        finally:
+            if unhook is not None:
+                unhook()
         return connection
 
-    def _head(self, request: HTTPRequest, authorization: bytes, route: Route) -> bytes:
-        """Return the request line and headers, encoded."""
-        target = request.target
-        if not _TARGET.fullmatch(target):
-            raise InvalidRequestError(f"request target {target!r} must begin with '/' and be percent-encoded")
-        if not _METHOD.fullmatch(request.method):
-            raise InvalidRequestError(f"HTTP method {request.method!r} must be upper-case letters, such as GET")
-        fixed = self._fixed
-        names = [name.lower() for name, _ in request.headers]
-        for name in names:
-            if name in _YIELDING:
-                fixed = self._host + b"".join(line for key, line in self._common.items() if key not in names)
-                if name == "authorization":
-                    authorization = b""
-            elif name in _RESERVED:
-                raise InvalidRequestError(f"header {name!r} is set by the transport; leave it out of the request")
-        if request.body is not None:
-            length = b"Content-Length: %d\r\n" % len(request.body)
-        else:
-            length = b"Content-Length: 0\r\n" if request.method in ("POST", "PUT", "PATCH") else b""
-        return b"".join(
-            (
-                f"{request.method} {route.prefix}{target} HTTP/1.1\r\n".encode(),
-                fixed,
-                route.proxy_headers,
-                authorization,
-                encode_headers(request.headers),
-                length,
-                b"\r\n",
-            )
-        )
-
-    def _check(self, response: HTTPResponse) -> None:
+    def _refuse(self, response: HTTPResponse) -> None:
         """Refuse what no caller should have to know of: redirects, and TLS ports spoken to in plain HTTP."""
         location = response.headers.get("location")
         if response.status in _REDIRECTS and location:
@@ -190,19 +260,135 @@ class Transport:
                 url=response.url,
             )
 
+    @staticmethod
+    def _renews(process: _Process, request: HTTPRequest, grant: Grant) -> bool:
+        """Tell whether there are other credentials to try after a 401, by which the server says it did nothing."""
+        if any(name.lower() == "authorization" for name, _ in request.headers):
+            return False
+        return process.credentials.refused(grant)
+
+    def _wait_for_turn(self, process: _Process, call: _Call) -> None:
+        """Wait for backoff and rate limiter; the first try of a watch passes the latter by, as in client-go."""
+        wait = self._backoff.delay(self._base.authority) if self._backoff is not None else 0.0
+        if self._throttled and (call.retries or call.request.verb != "watch"):
+            wait = max(wait, self._reserve(process, call))
+        if wait > 0:
+            self._pause(process, call, wait)
+
+    def _reserve(self, process: _Process, call: _Call) -> float:
+        if process.bucket is None:
+            self._config.rate_limiter.wait()
+            return 0.0
+        wait = process.bucket.reserve(call.left())
+        if wait is None:
+            raise RequestTimeoutError(
+                f"the client's own rate limit (qps {self._config.qps:g}) leaves no turn before the deadline",
+                method=call.request.method,
+                url=call.url,
+            )
+        if process.notice.due(wait):
+            _log.warning(
+                "%s %s waits %.1f s for the client's own rate limit (qps %g), not for the server",
+                call.request.method,
+                call.url,
+                wait,
+                self._config.qps,
+            )
+        return wait
+
+    def _pause(self, process: _Process, call: _Call, seconds: float) -> None:
+        cancellation = call.request.cancellation
+        if self._sleep is not None:
+            self._sleep(seconds)
+        elif cancellation is not None:
+            cancellation.wait(seconds)
+        else:
+            process.closing.wait(seconds)
+        call.check_cancelled()
+
+    def _observe(self, call: _Call, code: int | None, seconds: float) -> None:
+        request = call.request
+        if self._backoff is not None:
+            self._backoff.note(self._base.authority, code)
+        attempt = call.retries + call.renewed + 1
+        event = RequestEvent(request.verb, request.template, request.method, call.url, code, seconds, attempt)
+        notify(self._hooks, event)
+        log_request(request, event)
+
+
+class _Call:
+    """One call of `send`: what it asks for and how far it got."""
+
+    __slots__ = ("deadline", "limits", "renewed", "request", "retries", "stream", "url")
+
+    def __init__(self, request: HTTPRequest, url: str, limits: Timeout, stream: bool) -> None:
+        self.request = request
+        self.url = url
+        self.limits = limits
+        self.stream = stream
+        self.deadline = None if limits.total is None else monotonic() + limits.total
+        self.retries = 0
+        self.renewed = False
+
+    def left(self) -> float | None:
+        """Return the seconds until the deadline, None if there is none."""
+        return None if self.deadline is None else self.deadline - monotonic()
+
+    def has_time(self, pause: float) -> bool:
+        """Tell whether the deadline leaves something after a pause."""
+        return self.deadline is None or monotonic() + pause < self.deadline
+
+    def shrink(self) -> None:
+        """Cut the limits to what the deadline leaves; raises RequestTimeoutError if that is nothing."""
+        left = self.left()
+        if left is None:
+            return
+        limits = self.limits
+        if left <= 0:
+            raise RequestTimeoutError(
+                f"the total time of {limits.total:g} s ran out", method=self.request.method, url=self.url
+            )
+        self.limits = Timeout(
+            left if limits.connect is None else min(limits.connect, left),
+            left if limits.read is None else min(limits.read, left),
+            limits.total,
+        )
+
+    def check_cancelled(self) -> None:
+        """Raise ConnectFailedError if the caller has cancelled the request."""
+        cancellation = self.request.cancellation
+        if cancellation is not None and cancellation.cancelled:
+            raise ConnectFailedError("cancelled by the caller", method=self.request.method, url=self.url) from None
+
 
 class _Process:
-    """What one process has of its own: connections and credentials, with their locks."""
+    """What one process has of its own: connections, credentials and counters, with their locks."""
 
-    __slots__ = ("credentials", "route")
+    __slots__ = ("bucket", "closing", "credentials", "notice", "route")
 
     def __init__(self, config: Config) -> None:
         self.credentials: Credentials = _credentials(config)
         self.route = Route(config)
+        self.closing = threading.Event()
+        self.bucket = TokenBucket(config.qps, config.burst) if config.rate_limiter is None and config.qps > 0 else None
+        self.notice = Notice()
 
 
 def _credentials(config: Config) -> Credentials:
     credentials = static_credentials(config)
-    if credentials is None:
-        raise ConfigError("exec plug-ins and auth providers are not built in yet")
-    return credentials
+    if credentials is not None:
+        return credentials
+    if config.exec_provider is not None:
+        from dynkube.transport.exec_plugin import ExecCredentials
+
+        return ExecCredentials(config)
+    provider = config.auth_provider
+    if provider is not None and provider.name == "oidc":
+        from dynkube.transport.oidc import OIDCCredentials
+
+        return OIDCCredentials(provider, proxy_url=config.proxy_url)
+    name = provider.name if provider is not None else ""
+    raise ConfigError(
+        f"auth-provider {name!r} is not built in: only oidc is; "
+        "gcp and azure became exec plug-ins (gke-gcloud-auth-plugin, kubelogin), configure one of those"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import zlib
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from dynkube.transport.failures import NETWORK_ERRORS, body_failure
@@ -60,7 +61,18 @@ def exchange(
 class LiveResponse(HTTPResponse):
     """An answer whose body is still on its connection."""
 
-    __slots__ = ("_connection", "_ended", "_guard", "_place", "_pool", "_raw", "_stopped", "_timeout", "_unhook")
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_ended",
+        "_guard",
+        "_place",
+        "_pool",
+        "_raw",
+        "_stopped",
+        "_timeout",
+        "_unhook",
+    )
 
     def __init__(
         self,
@@ -72,6 +84,7 @@ class LiveResponse(HTTPResponse):
         url: str,
         place: Place,
         timeout: Timeout,
+        deadline: float | None = None,
         unhook: Callable[[], bool] | None = None,
     ) -> None:
         self.status = raw.status
@@ -84,6 +97,7 @@ class LiveResponse(HTTPResponse):
         self._pool = pool
         self._place = place
         self._timeout = timeout
+        self._deadline = deadline
         self._unhook = unhook
         self._guard = threading.Lock()
         self._stopped = False
@@ -97,7 +111,7 @@ class LiveResponse(HTTPResponse):
             with self._guard:
                 if self._ended:
                     return b""
-                body = self._raw.read()
+                body = self._raw.read() if self._deadline is None else b"".join(iter(self._piece_in_time, b""))
                 self._finish()
             encoding = self.headers.get("content-encoding")
             self._body = body if encoding is None else _inflate(body, encoding)
@@ -153,13 +167,12 @@ class LiveResponse(HTTPResponse):
         return sock, early
 
     def _pieces(self) -> Iterator[bytes]:
-        read = self._raw.read1
         while True:
             with self._guard:
                 if self._ended:
                     return
                 try:
-                    piece = read(CHUNK)
+                    piece = self._raw.read1(CHUNK) if self._deadline is None else self._piece_in_time()
                     if not piece:
                         if self._raw.length and not self._stopped:
                             raise http.client.IncompleteRead(b"", self._raw.length)
@@ -173,6 +186,18 @@ class LiveResponse(HTTPResponse):
             if self._stopped:
                 continue
             yield piece
+
+    def _piece_in_time(self) -> bytes:
+        """Return the next piece, waiting no longer than the deadline of the whole request allows."""
+        left = (self._deadline or 0.0) - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        read = self._timeout.read
+        self._connection.limit(left if read is None else min(left, read))
+        piece = self._raw.read1(CHUNK)
+        if not piece and self._raw.length:
+            raise http.client.IncompleteRead(b"", self._raw.length)
+        return piece
 
     def _inflated(self, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         inflater = _Inflater(encoding)
