@@ -29,6 +29,8 @@ COMMANDS = (
     Command("create", "dynkube.cli.create:configure", "Create objects from files or standard input"),
     Command("apply", "dynkube.cli.apply:configure", "Apply objects from files or standard input (server-side)"),
     Command("delete", "dynkube.cli.delete:configure", "Delete objects by name, selector or file"),
+    Command("wait", "dynkube.cli.wait:configure", "Wait until objects are created, deleted or in a condition"),
+    Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
     Command("version", "dynkube.cli.version:configure", "Show the versions of dynkube and of the server"),
