@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dynkube.config import Config
+    from dynkube.config.kubeconfig import KubeconfigSource
     from dynkube.dynamic.clientset import Clientset
     from dynkube.objects import JSONObject
 
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 def connect(
     context: str | None = None,
     *,
-    kubeconfig: str | PathLike[str] | None = None,
+    kubeconfig: KubeconfigSource | None = None,
     namespace: str | None = None,
     cache: str | PathLike[str] | None = None,
     **config_overrides: Any,
 ) -> DynamicClient:
     """Return a client of the cluster that the kubeconfig's `context`, or the pod's service account, stands for.
 
-    `kubeconfig` is a path (or several, as in KUBECONFIG); `namespace` takes the place of the context's. `cache` keeps
+    `kubeconfig` is a path, several, or the parsed content; `namespace` takes the place of the context's. `cache` keeps
     discovery on disk: "disk" for the user's cache directory, or a path. Other keywords replace fields of `Config`.
     Nothing is sent. Raises ConfigError with the file and the reason.
     """

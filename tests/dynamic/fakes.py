@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from dynkube.config import UNSET
 from dynkube.discovery import APIResource
 from dynkube.dynamic import Resource
 from dynkube.dynamic.binding import Binding
@@ -93,11 +94,11 @@ class FakeRest:
         self.timeouts: list[Any] = []
         self.closed = False
 
-    def request(self, request: HTTPRequest, *, timeout: Any = None) -> Any:
+    def request(self, request: HTTPRequest, *, timeout: Any = UNSET) -> Any:
         """Answer a plain request."""
         return self._answer(request, timeout)
 
-    def watch(self, request: HTTPRequest, *, timeout: Any = None) -> Any:
+    def watch(self, request: HTTPRequest, *, timeout: Any = UNSET) -> Any:
         """Answer a watch: the next answer is to be a stream."""
         return self._answer(request, timeout)
 
