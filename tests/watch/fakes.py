@@ -21,7 +21,7 @@ EPOCH = datetime(2030, 1, 1, tzinfo=timezone.utc)
 
 
 class _FakeAlarm:
-    def __init__(self, clock: FakeClock, at: float, call: Callable[[], None]) -> None:
+    def __init__(self, clock: FakeClock, at: float, call: Callable[[], object]) -> None:
         self.at = at
         self.call = call
         self._clock = clock
@@ -57,12 +57,12 @@ class FakeClock:
         self.advance(timeout)
         return signal.wait(0)
 
-    def call_later(self, seconds: float, call: Callable[[], None]) -> _FakeAlarm:
+    def call_later(self, seconds: float, call: Callable[[], object]) -> _FakeAlarm:
         alarm = _FakeAlarm(self, self.time + seconds, call)
         self.alarms.append(alarm)
         return alarm
 
-    def until(self, seconds: float, call: Callable[[], None]) -> None:
+    def until(self, seconds: float, call: Callable[[], object]) -> None:
         self.call_later(seconds, call)
 
     def advance(self, seconds: float) -> None:
@@ -71,6 +71,53 @@ class FakeClock:
             if alarm.at <= self.time and alarm in self.alarms:
                 self.alarms.remove(alarm)
                 alarm.call()
+
+
+class ManualClock:
+    """A clock that stands still until `advance`, which wakes those whose time has come; waits really block.
+
+    Only conditions can be waited for with a limit; events without one, or without waiting at all.
+    """
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self._waiters = threading.Condition()
+        self._waiting: list[tuple[float, threading.Condition]] = []
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.time - 1000.0)
+
+    def wait(self, signal: Waitable, timeout: float | None) -> bool:
+        if timeout is None or not isinstance(signal, threading.Condition):
+            return signal.wait(30)
+        entry = (self.time + timeout, signal)
+        with self._waiters:
+            self._waiting.append(entry)
+            self._waiters.notify_all()
+        signal.wait(30)
+        with self._waiters:
+            self._waiting.remove(entry)
+        return self.time < entry[0]
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> Any:
+        raise NotImplementedError
+
+    def wait_for_waiter(self, due: float | None = None) -> None:
+        """Block until someone waits (for that moment)."""
+        with self._waiters:
+            found = self._waiters.wait_for(lambda: any(due is None or at == due for at, _ in self._waiting), 30)
+            assert found, "nobody came to wait"
+
+    def advance(self, seconds: float) -> None:
+        with self._waiters:
+            self.time += seconds
+            waiting = list(self._waiting)
+        for _, condition in waiting:
+            with condition:
+                condition.notify_all()
 
 
 def failure(code: int, reason: str = "", *, retry_after: int | None = None, message: str = "no") -> StatusError:

@@ -1,0 +1,117 @@
+"""One informer for everyone who wants the same objects."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynkube.errors import InvalidRequestError
+from dynkube.informer.shared import SharedInformer
+from dynkube.selectors import field_selector as checked_fields
+from dynkube.selectors import label_selector as checked_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from dynkube.names import GroupVersionResource
+    from dynkube.selectors import FieldSelector, LabelSelector
+    from dynkube.watch.protocol import ListerWatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What one informer is about; equal selections share one. None: all namespaces, no selector."""
+
+    resource: GroupVersionResource
+    namespace: str | None = None
+    label_selector: str | None = None
+    field_selector: str | None = None
+    metadata_only: bool = False
+
+
+class InformerFactory:
+    """Makes informers, at most one for a selection, and starts, awaits and stops them together.
+
+    `source` makes the `ListerWatcher` of a selection (`DynamicClient` brings one). The other options are those of
+    `SharedInformer` and hold for every informer made. `namespace` is the default of `informer`.
+    """
+
+    def __init__(
+        self, source: Callable[[Selection], ListerWatcher], *, namespace: str | None = None, **options: Any
+    ) -> None:
+        self._source = source
+        self._namespace = namespace
+        self._options = options
+        self._lock = threading.Lock()
+        self._informers: dict[Selection, SharedInformer] = {}
+        self._started: set[Selection] = set()
+        self._stopped = False
+
+    def informer(
+        self,
+        resource: GroupVersionResource,
+        *,
+        namespace: str | None = None,
+        label_selector: str | Mapping[str, Any] | LabelSelector | None = None,
+        field_selector: str | Mapping[str, Any] | FieldSelector | None = None,
+        metadata_only: bool = False,
+    ) -> SharedInformer:
+        """Return the informer of a selection, made if need be; it runs after the next `start`.
+
+        `metadata_only`: the objects have their metadata and nothing else. Raises `InvalidSelectorError` for a wrong
+        selector.
+        """
+        selection = Selection(
+            resource,
+            namespace or self._namespace,
+            checked_labels(label_selector) or None,
+            checked_fields(field_selector) or None,
+            metadata_only,
+        )
+        with self._lock:
+            informer = self._informers.get(selection)
+            if informer is None:
+                if self._stopped:
+                    raise InvalidRequestError("the factory was shut down and makes no more informers")
+                name = str(resource.group_resource)
+                informer = SharedInformer(self._source(selection), name=name, **self._options)
+                self._informers[selection] = informer
+            return informer
+
+    def start(self) -> None:
+        """Start the informers that are not running yet; call it again after asking for more."""
+        with self._lock:
+            if self._stopped:
+                raise InvalidRequestError("the factory was shut down and starts no more informers")
+            new = [selection for selection in self._informers if selection not in self._started]
+            self._started.update(new)
+            for selection in new:
+                self._informers[selection].start()
+
+    def wait_for_sync(self, timeout: float | None = None) -> dict[Selection, bool]:
+        """Wait for every started informer at most `timeout` seconds each; return which are synced."""
+        with self._lock:
+            started = {selection: self._informers[selection] for selection in self._started}
+        return {selection: informer.wait_for_sync(timeout) for selection, informer in started.items()}
+
+    def shutdown(self, timeout: float | None = 1.0) -> bool:
+        """Stop every informer, for good; return whether all threads have ended within `timeout` seconds each."""
+        with self._lock:
+            self._stopped = True
+            informers = list(self._informers.values())
+        for informer in informers:
+            informer.stop(0.0)
+        return all(tuple(informer.stop(timeout) for informer in informers))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()

@@ -1,0 +1,161 @@
+"""One handler of an informer: its own queue, its own thread, its own failures."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dynkube.informer.delta_fifo import Delta, DeltaFIFO, DeltaType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynkube.objects import JSONObject
+    from dynkube.watch.clock import Clock
+
+_logger = logging.getLogger("dynkube.informer")
+
+#: Called with the object and whether it was there before the handler.
+OnAdd: TypeAlias = "Callable[[JSONObject, bool], object]"
+#: Called with the old and the new object; both are the same object at a resync.
+OnUpdate: TypeAlias = "Callable[[JSONObject, JSONObject], object]"
+#: Called with the last state and whether it is only the last known one, the deletion itself having been missed.
+OnDelete: TypeAlias = "Callable[[JSONObject, bool], object]"
+#: Tells whether a handler wants to know of an object.
+Filter: TypeAlias = "Callable[[JSONObject], bool]"
+
+
+class HandlerRegistration:
+    """A handler that was added to an informer; the way to ask whether it is up to date and to remove it."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        on_add: OnAdd | None,
+        on_update: OnUpdate | None,
+        on_delete: OnDelete | None,
+        selected: Filter | None,
+        coalesce: bool,
+        resync_period: float,
+        resync: Callable[[HandlerRegistration], None],
+        forget: Callable[[HandlerRegistration], None],
+        clock: Clock,
+    ) -> None:
+        self._on_add = on_add
+        self._on_update = on_update
+        self._on_delete = on_delete
+        self._selected = selected
+        self._resync_period = resync_period
+        self._resync = resync
+        self._forget = forget
+        self._clock = clock
+        self._synced = False
+        self._settled = threading.Event()  # synced, or closed before that
+        self._queue = DeltaFIFO(coalesce=coalesce, clock=clock)
+        self._thread = threading.Thread(target=self._deliver, name=f"dynkube-handler-{name}", daemon=True)
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether the handler has been told everything of the initial state (client-go: `registration.HasSynced`)."""
+        return self._synced
+
+    @property
+    def backlog(self) -> int:
+        """How many deltas wait for the handler."""
+        return len(self._queue)
+
+    @property
+    def removed(self) -> bool:
+        """Whether the handler is no longer told anything."""
+        return self._queue.closed
+
+    def wait_for_sync(self, timeout: float | None = None) -> bool:
+        """Block until `has_synced`, at most `timeout` seconds; say whether it is. False at once when it is removed."""
+        return self._clock.wait(self._settled, timeout) and self._synced
+
+    def remove(self, timeout: float | None = 0.0) -> bool:
+        """Tell the handler nothing more; what waits for it is dropped. May be called again, and by the handler itself.
+
+        A call that is running is not interrupted; `timeout` says how long to wait for its end (None: as long as it
+        takes). Returns whether it has ended.
+        """
+        self._forget(self)
+        self.close()
+        return self.join(timeout)
+
+    # What the informer does
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def push(self, *deltas: Delta) -> None:
+        """Queue what is to be told."""
+        self._queue.push(*deltas)
+
+    def close(self) -> None:
+        """Drop what waits and end the thread after the call that is running."""
+        self._queue.close()
+        self._settled.set()
+
+    def join(self, timeout: float | None) -> bool:
+        """Wait for the thread's end; return whether it has ended. False at once for the thread itself."""
+        if self._thread is threading.current_thread():
+            return False
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _deliver(self) -> None:
+        clock = self._clock
+        period = self._resync_period or None
+        due = None if period is None else clock.monotonic() + period
+        while not self._queue.closed:
+            deltas = self._queue.pop(None if due is None else max(0.0, due - clock.monotonic()))
+            for delta in deltas:
+                if self._queue.closed:
+                    return
+                self._tell(delta)
+            if due is not None and period is not None and clock.monotonic() >= due:
+                self._resync(self)
+                due = clock.monotonic() + period
+
+    def _tell(self, delta: Delta) -> None:
+        try:
+            self._call(delta)
+        except Exception:  # a failing handler harms nobody else, and not its own next delta
+            _logger.exception("handler %s failed for %s %s", self._thread.name, delta.type.value, delta.key)
+
+    def _call(self, delta: Delta) -> None:
+        kind, _, obj, old, flag = delta
+        if kind is DeltaType.SYNCED:
+            self._synced = True
+            self._settled.set()
+        elif obj is None:
+            return
+        elif kind is DeltaType.ADDED:
+            if self._wants(obj) and self._on_add is not None:
+                self._on_add(obj, flag)
+        elif kind is DeltaType.DELETED:
+            if self._wants(obj) and self._on_delete is not None:
+                self._on_delete(obj, flag)
+        else:
+            self._call_update(obj if old is None else old, obj)
+
+    def _call_update(self, old: JSONObject, new: JSONObject) -> None:
+        """Tell of an update; for a filtered handler the object may come into sight or go out of it."""
+        if self._selected is not None:
+            before, after = self._wants(old), self._wants(new)
+            if not before and after and self._on_add is not None:
+                self._on_add(new, False)
+            if before and not after and self._on_delete is not None:
+                self._on_delete(old, False)
+            if not (before and after):
+                return
+        if self._on_update is not None:
+            self._on_update(old, new)
+
+    def _wants(self, obj: JSONObject) -> Any:
+        return self._selected is None or self._selected(obj)

@@ -1,0 +1,202 @@
+"""The objects an informer knows, found by key and by index; safe to read from any thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dynkube.errors import InvalidRequestError
+from dynkube.watch.reading import object_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dynkube.objects import JSONObject
+
+_logger = logging.getLogger("dynkube.informer")
+
+#: Returns the values under which an object is to be found; none: not in this index.
+IndexFunction: TypeAlias = "Callable[[JSONObject], Iterable[str]]"
+
+#: The index every informer has (client-go `cache.NamespaceIndex`).
+NAMESPACE_INDEX = "namespace"
+
+
+def index_by_namespace(obj: JSONObject) -> Iterable[str]:
+    """Return the namespace of an object; "" for one that has none."""
+    return (obj["metadata"].get("namespace") or "",)
+
+
+@dataclass(slots=True)
+class Replacement:
+    """What a new state changed: (key, old object) of those gone, (key, old or None, new) of those there."""
+
+    deleted: list[tuple[str, JSONObject]] = field(default_factory=list)
+    written: list[tuple[str, JSONObject | None, JSONObject]] = field(default_factory=list)
+
+
+class Indexer:
+    """A map from key (`<namespace>/<name>`) to object, with indexes.
+
+    The objects are shared by all who read them and must not be changed. An index function that fails is logged and
+    leaves its object out of that index; it harms neither the object nor the other indexes.
+    """
+
+    def __init__(self, indexers: Mapping[str, IndexFunction] | None = None) -> None:
+        self._lock = threading.RLock()
+        self._objects: dict[str, JSONObject] = {}
+        self._functions: dict[str, IndexFunction] = {}
+        self._indexes: dict[str, dict[str, set[str]]] = {}
+        #: The version of the last state or event taken over; "" before the first.
+        self.resource_version = ""
+        self.add_indexers({} if indexers is None else indexers)
+
+    # Reading
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._objects
+
+    def get(self, key: str) -> JSONObject | None:
+        """Return the object of a key, or None."""
+        return self._objects.get(key)
+
+    def keys(self) -> list[str]:
+        """Return all keys, in no particular order."""
+        return list(self._objects)
+
+    def values(self) -> list[JSONObject]:
+        """Return all objects, in no particular order."""
+        return list(self._objects.values())
+
+    def by_index(self, name: str, value: str) -> list[JSONObject]:
+        """Return the objects found under a value of an index. `InvalidRequestError` if there is no such index."""
+        with self._lock:
+            return [self._objects[key] for key in self._index(name).get(value, ())]
+
+    def index_keys(self, name: str, value: str) -> list[str]:
+        """Return the sorted keys found under a value of an index. `InvalidRequestError` if there is no such index."""
+        with self._lock:
+            return sorted(self._index(name).get(value, ()))
+
+    def index_values(self, name: str) -> list[str]:
+        """Return the sorted values that lead to an object. `InvalidRequestError` if there is no such index."""
+        with self._lock:
+            return sorted(self._index(name))
+
+    def alike(self, name: str, obj: JSONObject) -> list[JSONObject]:
+        """Return the objects that share a value of the index with `obj`, which need not be stored itself."""
+        with self._lock:
+            index = self._index(name)
+            keys: set[str] = set()
+            for value in self._values(name, obj):
+                keys |= index.get(value, set())
+            return [self._objects[key] for key in sorted(keys)]
+
+    @property
+    def indexers(self) -> dict[str, IndexFunction]:
+        """The index functions by name."""
+        return dict(self._functions)
+
+    # Writing
+
+    def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
+        """Add indexes, at any time; what is stored is indexed at once. `InvalidRequestError` for a name in use."""
+        with self._lock:
+            taken = sorted(set(indexers) & set(self._functions))
+            if taken:
+                raise InvalidRequestError(f"there already is an index {taken[0]!r}")
+            for name, function in indexers.items():
+                self._functions[name] = function
+                self._indexes[name] = {}
+                for key, obj in self._objects.items():
+                    self._enter(name, key, obj)
+
+    def put(self, key: str, obj: JSONObject) -> JSONObject | None:
+        """Store an object and return the one it replaces."""
+        with self._lock:
+            old = self._objects.get(key)
+            self._objects[key] = obj
+            self._reindex(key, old, obj)
+            return old
+
+    def remove(self, key: str) -> JSONObject | None:
+        """Remove an object and return it; None if there was none."""
+        with self._lock:
+            old = self._objects.pop(key, None)
+            self._reindex(key, old, None)
+            return old
+
+    def replace(self, objects: Iterable[JSONObject], resource_version: str) -> Replacement:
+        """Make `objects` all there is, in one step for every reader, and return what that changed.
+
+        An object whose uid and resourceVersion are those of the one stored stays the one stored.
+        """
+        with self._lock:
+            old_objects, changes = self._objects, Replacement()
+            present: dict[str, JSONObject] = {}
+            for obj in objects:
+                key = object_key(obj)
+                old = old_objects.get(key)
+                present[key] = old if old is not None and same_version(old, obj) else obj
+            self._objects = present
+            for key, old in old_objects.items():
+                if key not in present:
+                    self._reindex(key, old, None)
+                    changes.deleted.append((key, old))
+            for key, obj in present.items():
+                old = old_objects.get(key)
+                if old is not obj:
+                    self._reindex(key, old, obj)
+                    changes.written.append((key, old, obj))
+            self.resource_version = resource_version
+            return changes
+
+    def _index(self, name: str) -> dict[str, set[str]]:
+        try:
+            return self._indexes[name]
+        except KeyError:
+            known = ", ".join(sorted(self._indexes)) or "none"
+            raise InvalidRequestError(f"there is no index {name!r}; there are: {known}") from None
+
+    def _values(self, name: str, obj: JSONObject) -> tuple[str, ...]:
+        try:
+            return tuple(self._functions[name](obj))
+        except Exception:  # a user's function must not stop the informer
+            _logger.exception("index %s failed for %s and does not contain it", name, object_key(obj))
+            return ()
+
+    def _enter(self, name: str, key: str, obj: JSONObject) -> None:
+        index = self._indexes[name]
+        for value in self._values(name, obj):
+            index.setdefault(value, set()).add(key)
+
+    def _reindex(self, key: str, old: JSONObject | None, new: JSONObject | None) -> None:
+        for name, index in self._indexes.items():
+            before = () if old is None else self._values(name, old)
+            after = () if new is None else self._values(name, new)
+            if before == after:
+                continue
+            for value in before:
+                keys = index.get(value)
+                if keys is not None:
+                    keys.discard(key)
+                    if not keys:
+                        del index[value]
+            for value in after:
+                index.setdefault(value, set()).add(key)
+
+
+def same_version(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two objects are the same state of the same object, by uid and resourceVersion."""
+    first, second = one["metadata"], other["metadata"]
+    return bool(first.get("resourceVersion") == second.get("resourceVersion") and first.get("uid") == second.get("uid"))
+
+
+def same_object(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two objects are states of the same object: a name used again has another uid."""
+    return bool(one["metadata"].get("uid") == other["metadata"].get("uid"))

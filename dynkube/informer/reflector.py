@@ -1,0 +1,122 @@
+"""The thread that lists and watches for an informer and never gives up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from dynkube.watch.backoff import Backoff
+from dynkube.watch.loop import Change, State, WatchLoop
+from dynkube.watch.machine import Policy, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynkube.objects import JSONObject
+    from dynkube.watch.clock import Clock
+    from dynkube.watch.protocol import ListerWatcher
+
+_logger = logging.getLogger("dynkube.informer")
+
+
+class Sink(Protocol):
+    """What takes over states and changes."""
+
+    def replaced(self, objects: list[JSONObject], resource_version: str) -> None:
+        """Take over a complete state."""
+
+    def changed(self, kind: str, obj: JSONObject) -> None:
+        """Take over one event."""
+
+    def bookmarked(self, resource_version: str) -> None:
+        """Take note of a version up to which nothing else happened."""
+
+
+class Reflector:
+    """Runs a patient, relisting watch loop into a sink, in a thread of its own."""
+
+    def __init__(
+        self,
+        source: ListerWatcher,
+        sink: Sink,
+        *,
+        name: str,
+        stream: bool,
+        page_size: int | None,
+        idle_timeout: float | None,
+        on_error: Callable[[Exception], None] | None,
+        backoff: Backoff | None,
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._name = name
+        self._policy = Policy(
+            start=Start.STREAM if stream else Start.LIST, relist=True, patient=True, page_size=page_size
+        )
+        self._idle_timeout = idle_timeout
+        self._on_error = on_error
+        self._clock = clock
+        self._random = random
+        self._backoff = backoff if backoff is not None else Backoff(clock=clock, random=random)
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._loop = self._new_loop()
+        self._thread = threading.Thread(target=self._run, name=f"dynkube-reflector-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout: float | None) -> bool:
+        """End, from any thread; return whether the thread has ended within `timeout` seconds."""
+        with self._lock:
+            self._stopped.set()
+            loop = self._loop
+        loop.stop()
+        if self._thread is threading.current_thread():
+            return False
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _new_loop(self) -> WatchLoop:
+        return WatchLoop(
+            self._source,
+            self._policy,
+            idle_timeout=self._idle_timeout,
+            backoff=self._backoff,
+            clock=self._clock,
+            random=self._random,
+            on_error=self._failed,
+        )
+
+    def _run(self) -> None:
+        sink = self._sink
+        while not self._stopped.is_set():
+            try:
+                for signal in self._loop.signals():
+                    if isinstance(signal, Change):
+                        event = signal.event
+                        sink.changed(event["type"], event["object"])
+                    elif isinstance(signal, State):
+                        sink.replaced(signal.objects, signal.resource_version)
+                    else:
+                        sink.bookmarked(signal.event["object"]["metadata"]["resourceVersion"])
+            except Exception as error:  # noqa: PERF203 - a bug anywhere below must not leave a store that silently ages
+                _logger.exception("the informer of %s failed and starts anew", self._name)
+                self._failed(error)
+                self._clock.wait(self._stopped, self._backoff.next())
+                with self._lock:
+                    if not self._stopped.is_set():
+                        self._loop = self._new_loop()
+
+    def _failed(self, error: Exception) -> None:
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(error)
+        except Exception:  # a user's function must not stop the informer
+            _logger.exception("on_error of the informer of %s failed", self._name)

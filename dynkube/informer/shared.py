@@ -1,0 +1,333 @@
+"""The informer: one watch, one store, many handlers."""
+
+from __future__ import annotations
+
+import logging
+import random as random_module
+import threading
+from typing import TYPE_CHECKING, Any
+
+from dynkube.errors import InvalidRequestError
+from dynkube.informer.delta_fifo import Delta, DeltaType
+from dynkube.informer.handler import Filter, HandlerRegistration, OnAdd, OnDelete, OnUpdate
+from dynkube.informer.indexer import (
+    NAMESPACE_INDEX,
+    Indexer,
+    IndexFunction,
+    index_by_namespace,
+    same_object,
+    same_version,
+)
+from dynkube.informer.lister import Lister
+from dynkube.informer.reflector import Reflector
+from dynkube.informer.transforms import share_unchanged
+from dynkube.watch.clock import SYSTEM_CLOCK, Clock
+from dynkube.watch.loop import IDLE_TIMEOUT
+from dynkube.watch.reading import object_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from dynkube.informer.transforms import Transform
+    from dynkube.objects import JSONObject
+    from dynkube.watch.backoff import Backoff
+    from dynkube.watch.protocol import ListerWatcher
+
+_logger = logging.getLogger("dynkube.informer")
+
+_SYNCED = Delta(DeltaType.SYNCED, "")
+
+
+class SharedInformer:
+    """Keeps a copy of a selection of objects up to date and tells handlers what changes.
+
+    `start()` begins, `stop()` ends it, for good; a `with` block does both. It lives through everything a watch lives
+    through, 410 and refused permissions included: `on_error` is told each failure (also logged), and it goes on trying.
+
+    `indexers`: functions by name, besides the index `namespace`. `transform` changes objects before they are stored; it
+    must give the same result for an object it has already changed. `resync_period`: seconds after which handlers are
+    told every object again, as an update from itself; 0: never. No request is sent for it. `stream`: ask for
+    the initial state as a streaming list, falling back to pages of `page_size`. `name` appears in thread names and in
+    the `NotFound` of the lister, for instance "pods" or "deployments.apps".
+    """
+
+    def __init__(
+        self,
+        source: ListerWatcher,
+        *,
+        name: str = "objects",
+        indexers: Mapping[str, IndexFunction] | None = None,
+        transform: Transform | None = None,
+        resync_period: float = 0.0,
+        stream: bool = True,
+        page_size: int | None = None,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        on_error: Callable[[Exception], None] | None = None,
+        backoff: Backoff | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        if resync_period < 0:
+            raise InvalidRequestError(f"resync_period is a number of seconds from 0, not {resync_period!r}")
+        self.name = name
+        #: The store. Read it, never change what is in it.
+        self.indexer = Indexer({NAMESPACE_INDEX: index_by_namespace, **({} if indexers is None else indexers)})
+        self._transform = transform
+        self._resync_period = resync_period
+        self._clock = clock
+        self._lock = threading.RLock()  # held while the store is written and the handlers are queued for
+        self._handlers: list[HandlerRegistration] = []
+        self._synced = False
+        self._settled = threading.Event()  # synced, or stopped before that
+        self._started = False
+        self._stopped = False
+        self._reflector = Reflector(
+            source,
+            self,
+            name=name,
+            stream=stream,
+            page_size=page_size,
+            idle_timeout=idle_timeout,
+            on_error=on_error,
+            backoff=backoff,
+            clock=clock,
+            random=random,
+        )
+
+    # State
+
+    @property
+    def lister(self) -> Lister:
+        """The store as someone who looks for objects by name and label wants it."""
+        return Lister(self.indexer, self.name)
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether the first complete state is in the store; handlers may not have been told yet."""
+        return self._synced
+
+    @property
+    def resource_version(self) -> str:
+        """The version of the last state, event or bookmark; "" before the first."""
+        return self.indexer.resource_version
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    def wait_for_sync(self, timeout: float | None = None) -> bool:
+        """Block until the store and every handler added so far have the initial state, at most `timeout` seconds.
+
+        Returns whether they have; False at once when the informer is stopped.
+        """
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        if not self._clock.wait(self._settled, timeout) or not self._synced:
+            return False
+        with self._lock:
+            handlers = list(self._handlers)
+        for handler in handlers:
+            left = None if until is None else max(0.0, until - self._clock.monotonic())
+            if not handler.wait_for_sync(left) and not handler.removed:
+                return False
+        return not self._stopped
+
+    # Life
+
+    def start(self) -> None:
+        """Begin listing and watching in a thread of its own. A second call does nothing.
+
+        Raises `InvalidRequestError` after `stop`: make a new informer instead.
+        """
+        with self._lock:
+            if self._stopped:
+                raise InvalidRequestError(f"the informer of {self.name} was stopped and cannot be started again")
+            if not self._started:
+                self._started = True
+                self._reflector.start()
+
+    def stop(self, timeout: float | None = 1.0) -> bool:
+        """End watching and telling, from any thread; may be called again, and by a handler.
+
+        What waits for handlers is dropped. Returns whether all threads have ended within `timeout` seconds each; only a
+        handler that is still running can make that False.
+        """
+        with self._lock:
+            self._stopped = True
+            self._settled.set()
+            handlers = list(self._handlers)
+        for handler in handlers:
+            handler.close()
+        ended = [self._reflector.stop(timeout), *(handler.join(timeout) for handler in handlers)]
+        return all(ended)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # Handlers
+
+    def add_handler(
+        self,
+        *,
+        on_add: OnAdd | None = None,
+        on_update: OnUpdate | None = None,
+        on_delete: OnDelete | None = None,
+        selected: Filter | None = None,
+        resync_period: float | None = None,
+        coalesce: bool = False,
+    ) -> HandlerRegistration:
+        """Tell these functions what changes, from a thread of their own, one call at a time and in order.
+
+        `on_add(obj, is_initial)`, `on_update(old, new)`, `on_delete(obj, is_missed)`. Objects that are there already
+        come as additions with `is_initial`, before any later change. `is_missed`: the deletion happened while the watch
+        was down, and `obj` is the last state known. `selected` restricts the objects; one that comes into the selection
+        or leaves it is added or deleted. `coalesce`: a slow handler is told the latest of several updates
+        only. `resync_period` None: the informer's. The same functions may be added twice and are then called twice.
+
+        Raises `InvalidRequestError` after `stop`, and if there is nothing to call.
+        """
+        if on_add is None and on_update is None and on_delete is None:
+            raise InvalidRequestError("a handler needs at least one of on_add, on_update and on_delete")
+        period = self._resync_period if resync_period is None else resync_period
+        if period < 0:
+            raise InvalidRequestError(f"resync_period is a number of seconds from 0, not {resync_period!r}")
+        handler = HandlerRegistration(
+            name=self.name,
+            on_add=on_add,
+            on_update=on_update,
+            on_delete=on_delete,
+            selected=selected,
+            coalesce=coalesce,
+            resync_period=period,
+            resync=self._resync,
+            forget=self._forget,
+            clock=self._clock,
+        )
+        with self._lock:
+            if self._stopped:
+                raise InvalidRequestError(f"the informer of {self.name} was stopped and takes no handlers")
+            handler.push(*(Delta(DeltaType.ADDED, object_key(obj), obj, None, True) for obj in self.indexer.values()))
+            if self._synced:
+                handler.push(_SYNCED)
+            self._handlers.append(handler)
+            handler.start()
+        return handler
+
+    def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
+        """Add indexes to the store, at any time."""
+        self.indexer.add_indexers(indexers)
+
+    def _forget(self, handler: HandlerRegistration) -> None:
+        with self._lock:
+            if handler in self._handlers:
+                self._handlers.remove(handler)
+
+    def _resync(self, handler: HandlerRegistration) -> None:
+        with self._lock:
+            if self._synced:
+                handler.push(*(Delta(DeltaType.SYNC, object_key(obj), obj, obj) for obj in self.indexer.values()))
+
+    # What the reflector tells
+
+    def replaced(self, objects: list[JSONObject], resource_version: str) -> None:
+        """Take over a complete state."""
+        objects = self._transformed_all(objects)
+        with self._lock:
+            initial = not self._synced
+            changes = self.indexer.replace(objects, resource_version)
+            if not self._handlers:
+                self._synced = True
+                self._settled.set()
+                return
+            deltas = [Delta(DeltaType.DELETED, key, old, None, True) for key, old in changes.deleted]
+            for key, old, new in changes.written:
+                if old is None:
+                    deltas.append(Delta(DeltaType.ADDED, key, new, None, initial))
+                elif same_object(old, new):
+                    deltas.append(Delta(DeltaType.UPDATED, key, new, old))
+                else:
+                    deltas.append(Delta(DeltaType.DELETED, key, old, None, True))
+                    deltas.append(Delta(DeltaType.ADDED, key, new))
+            if initial:
+                deltas.append(_SYNCED)
+            for handler in self._handlers:
+                handler.push(*deltas)
+            self._synced = True
+            self._settled.set()
+
+    def changed(self, kind: str, obj: JSONObject) -> None:
+        """Take over one event: ADDED, MODIFIED or DELETED."""
+        version: str = obj["metadata"]["resourceVersion"]
+        key = object_key(obj)
+        deltas: tuple[Delta, ...] = ()
+        if kind == "DELETED":
+            with self._lock:
+                self.indexer.resource_version = version
+                known = self.indexer.remove(key)
+                if known is not None:
+                    final = self._transformed(obj)
+                    deltas = (Delta(DeltaType.DELETED, key, known if final is None else final),)
+                    self._push(deltas)
+            return
+        new = self._transformed(obj)
+        with self._lock:
+            self.indexer.resource_version = version
+            if new is None:
+                return
+            old = self.indexer.get(key)
+            if old is None:
+                deltas = (Delta(DeltaType.ADDED, key, new),)
+            elif same_version(old, new):
+                return
+            elif same_object(old, new):
+                share_unchanged(old, new)
+                deltas = (Delta(DeltaType.UPDATED, key, new, old),)
+            else:
+                deltas = (Delta(DeltaType.DELETED, key, old, None, True), Delta(DeltaType.ADDED, key, new))
+            self.indexer.put(key, new)
+            self._push(deltas)
+
+    def bookmarked(self, resource_version: str) -> None:
+        """Take note of a version up to which nothing else happened."""
+        self.indexer.resource_version = resource_version
+
+    def _push(self, deltas: tuple[Delta, ...]) -> None:
+        for handler in self._handlers:
+            handler.push(*deltas)
+
+    def _transformed(self, obj: JSONObject) -> JSONObject | None:
+        """Return the object to store; None if the transform failed and what is stored has to stay."""
+        if self._transform is None:
+            return obj
+        key = object_key(obj)
+        try:
+            changed = self._transform(obj)
+            if object_key(changed) != key:
+                raise ValueError(f"the transform made {object_key(changed)} of it")
+        except Exception:  # a user's function must not stop the informer
+            _logger.exception("the transform of the informer of %s failed for %s", self.name, key)
+            return None
+        return changed
+
+    def _transformed_all(self, objects: list[JSONObject]) -> list[JSONObject]:
+        if self._transform is None:
+            return objects
+        kept: list[JSONObject] = []
+        for obj in objects:
+            key: Any = object_key(obj)
+            changed = self._transformed(obj)
+            if changed is None:
+                # Not a deletion: what is known stays.
+                changed = self.indexer.get(key)
+            if changed is not None:
+                kept.append(changed)
+        return kept
