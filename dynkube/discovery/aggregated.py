@@ -187,7 +187,7 @@ def _decode_resource(group_version: GroupVersion, resource: Any, interner: Inter
 def _decode_subresources(
     group_version: GroupVersion, resource: dict[str, Any], parent: str, namespaced: bool, interner: Interner
 ) -> tuple[SubresourceRow, ...]:
-    if not resource.get("subresources"):
+    if resource.get("subresources") is None:
         return ()
     rows: dict[str, SubresourceRow] = {}
     for item in expect_list(resource, "subresources", parent):

@@ -111,13 +111,14 @@ class CachedDiscovery:
     def refresh(self, seen: Loaded, *, since: float) -> Loaded:
         """Return the run that settles a miss: the caller began at ``since`` and looked in vain in ``seen``.
 
-        That is ``seen`` itself if it ended after the caller began, otherwise a newer one. Callers who miss together are
-        answered by one run. Refreshes are rationed: ten at once, then one every two seconds; beyond that ``seen`` is
-        returned. Raises as the wrapped `discover`; what was remembered stays remembered then.
+        That is ``seen`` itself if the server was asked for it after the caller began, otherwise a newer one. Callers
+        who miss together are answered by one run. Refreshes are rationed: ten at once, then one every two seconds;
+        beyond that ``seen`` is returned. Raises as the wrapped `discover`; what was remembered stays remembered then.
         """
         with self._lock:
             held = self._held.get(_KEY, seen)
-            if held.ended >= since or held.generation > seen.generation or self._is_answer(held):
+            own = held.ended >= since and not held.discovered.stored
+            if own or held.generation > seen.generation or self._is_answer(held):
                 held.answered.add(get_ident())
                 return held
             if self._flight is None and not self._take_allowance():

@@ -18,7 +18,7 @@ from dynkube.rest import quote_segment
 from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:
-    from dynkube.discovery.documents import DocumentStore
+    from dynkube.discovery.documents import Document, DocumentStore
     from dynkube.discovery.resources import APIGroup, APIResource
     from dynkube.rest import RESTClient
 
@@ -57,12 +57,13 @@ class DiscoveryClient:
         The same object is returned for as long as the server answers that nothing changed. Raises StatusError,
         TransportError or DiscoveryError where ``/api`` or ``/apis`` as a whole cannot be had.
         """
-        core, named = self._endpoints()
+        used: list[Document] = []
+        core, named = self._endpoints(used)
         if self._last is not None and self._last[0] is core and self._last[1] is named:
             return self._last[2]
         whole = core.joined(named)
-        self._fetch_pending(whole)
-        discovered = whole.finish()
+        self._fetch_pending(whole, used)
+        discovered = whole.finish(stored=bool(used))
         if whole.failed:
             _log.warning(
                 "discovery is incomplete, these group versions are left out: %s",
@@ -74,7 +75,7 @@ class DiscoveryClient:
 
     def groups(self) -> tuple[APIGroup, ...]:
         """Return the groups in server order, the core group ("") first. Two requests at most; raises as `discover`."""
-        core, named = self._endpoints()
+        core, named = self._endpoints([])
         return tuple(core.joined(named).groups.values())
 
     def resources(self, group_version: GroupVersion | str) -> tuple[APIResource, ...]:
@@ -85,7 +86,7 @@ class DiscoveryClient:
         """
         if isinstance(group_version, str):
             group_version = GroupVersion.parse(group_version)
-        return ResourceLists({group_version: self._resource_list(group_version)})[group_version]
+        return ResourceLists({group_version: self._resource_list(group_version, [])})[group_version]
 
     def preferred_resources(self) -> tuple[APIResource, ...]:
         """Return every resource once, as `Discovered.preferred_resources` of a new `discover` does."""
@@ -103,33 +104,33 @@ class DiscoveryClient:
         """Trust no stored document from before this moment; the next call asks the server."""
         self._documents.invalidate()
 
-    def _endpoints(self) -> tuple[Part, Part]:
+    def _endpoints(self, used: list[Document]) -> tuple[Part, Part]:
         try:
-            core = self._endpoint("/api", core=True)
+            core = self._endpoint("/api", used, core=True)
         except NotFound:
             core = self._no_core
-        return core, self._endpoint("/apis", core=False)
+        return core, self._endpoint("/apis", used, core=False)
 
-    def _endpoint(self, path: str, *, core: bool) -> Part:
+    def _endpoint(self, path: str, used: list[Document], *, core: bool) -> Part:
         def decode(content_type: str, document: Any) -> Part:
             if is_aggregated(content_type):
                 return decode_aggregated(document, core=core)
             return decode_versions(document) if core else decode_groups(document)
 
         try:
-            return self._documents.fetch(path, self._accept, decode)
+            return self._documents.fetch(path, self._accept, decode, used=used)
         except (Forbidden, NotAcceptable) as error:
             # Proxies and old servers exist that refuse an Accept header they do not know instead of ignoring it.
             if self._accept == JSON:
                 raise
             _log.debug("%s refuses aggregated discovery (%s); asking for the plain documents", path, error)
-            return self._documents.fetch(path, JSON, decode)
+            return self._documents.fetch(path, JSON, decode, used=used)
 
-    def _fetch_pending(self, part: Part) -> None:
+    def _fetch_pending(self, part: Part, used: list[Document]) -> None:
         if not part.pending:
             return
         with ThreadPoolExecutor(min(PARALLEL_FETCHES, len(part.pending)), "dynkube-discovery") as pool:
-            futures = {gv: pool.submit(self._resource_list, gv) for gv in part.pending}
+            futures = {gv: pool.submit(self._resource_list, gv, used) for gv in part.pending}
         for group_version, future in futures.items():
             error = future.exception()
             if error is None:
@@ -139,7 +140,7 @@ class DiscoveryClient:
             else:
                 raise error
 
-    def _resource_list(self, group_version: GroupVersion) -> ResourceRows:
+    def _resource_list(self, group_version: GroupVersion, used: list[Document]) -> ResourceRows:
         version = quote_segment(group_version.version, "API version")
         if group_version.group:
             path = f"/apis/{quote_segment(group_version.group, 'API group')}/{version}"
@@ -150,7 +151,7 @@ class DiscoveryClient:
             return decode_resource_list(group_version, document)
 
         try:
-            return self._documents.fetch(path, JSON, decode)
+            return self._documents.fetch(path, JSON, decode, used=used)
         except NotFound:
             if group_version == GroupVersion("", "v1"):
                 return ResourceRows()

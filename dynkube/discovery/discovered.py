@@ -199,6 +199,8 @@ class Discovered:
     groups: tuple[APIGroup, ...] = ()
     resources: Mapping[GroupVersion, tuple[APIResource, ...]] = field(default_factory=dict)
     failed: Mapping[GroupVersion, Exception] = field(default_factory=dict)
+    #: Whether documents kept on disk had a part in this, so that the server may serve something else by now.
+    stored: bool = field(default=False, compare=False)
 
     def group(self, name: str) -> APIGroup | None:
         """Return the group called ``name`` ("" is the core group), or None where the server has none."""

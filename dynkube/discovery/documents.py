@@ -67,8 +67,12 @@ class DocumentFetcher:
         """Take no stored document for current that the server vouched for before this moment."""
         self._not_before = time.time()
 
-    def fetch(self, path: str, accept: str, decode: Callable[[str, Any], _T]) -> _T:
+    def fetch(
+        self, path: str, accept: str, decode: Callable[[str, Any], _T], *, used: list[Document] | None = None
+    ) -> _T:
         """Return ``decode(content_type, document)`` of the answer to ``GET path``.
+
+        A stored document that answers in the server's place is added to ``used``.
 
         The same object comes back for as long as the server answers 304. Raises DiscoveryError where ``decode``
         refuses the document; StatusError and TransportError (ResponseError for HTML, or JSON that breaks off) as the
@@ -81,6 +85,8 @@ class DocumentFetcher:
             return self._ask(path, accept, kept, None, decode)
         if self._is_current(stored):
             self._kept[path, accept] = restored
+            if used is not None:
+                used.append(stored)
             return restored.value
         return self._ask(path, accept, restored, stored, decode)
 

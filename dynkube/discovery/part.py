@@ -51,10 +51,10 @@ class Part:
             self.pending + other.pending,
         )
 
-    def finish(self) -> Discovered:
+    def finish(self, *, stored: bool = False) -> Discovered:
         """Return the value. The resources stand in the order of the groups, whichever of them were learned later."""
         resources = self.resources
         if self.pending:
             order = [gv for group in self.groups.values() for gv in group.group_versions if gv in resources]
             resources = {group_version: resources[group_version] for group_version in order}
-        return Discovered(tuple(self.groups.values()), ResourceLists(resources), self.failed)
+        return Discovered(tuple(self.groups.values()), ResourceLists(resources), self.failed, stored)

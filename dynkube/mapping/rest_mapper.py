@@ -62,6 +62,7 @@ class RESTMapper:
         Raises NoMatchError (its ``candidates`` are the nearest known names), AmbiguousError, and InvalidNameError for
         an empty name or an impossible group version.
         """
+        since = self._cache.now()
         loaded = self._cache.load()
         index = self._index
         if index is not None and index.discovered is loaded.discovered:
@@ -78,7 +79,7 @@ class RESTMapper:
                     return index.choose(places, name)
             return None
 
-        resource, index = self._search(look, lambda index: no_match(index, name, pinned))
+        resource, index = self._search(look, lambda index: no_match(index, name, pinned), since)
         index.answers[group_version, name] = resource
         return resource
 
@@ -180,9 +181,13 @@ class RESTMapper:
         return self._search(look, lambda index: _no_resource(index, partial))[0]
 
     def _search(
-        self, look: Callable[[ResourceIndex], _T | None], miss: Callable[[ResourceIndex], DynkubeError]
+        self,
+        look: Callable[[ResourceIndex], _T | None],
+        miss: Callable[[ResourceIndex], DynkubeError],
+        since: float | None = None,
     ) -> tuple[_T, ResourceIndex]:
-        since = self._cache.now()
+        if since is None:
+            since = self._cache.now()
         loaded = self._cache.load()
         index = self._index_of(loaded)
         found = look(index)
