@@ -102,7 +102,7 @@ class EventStream(Iterator[dict[str, Any]]):
             yield from values
         if self._closed:
             return
-        remainder = yield from self._loose_values(b"".join(rest))
+        remainder = yield from self._loose_values(b"".join(rest), last=True)
         if remainder:
             raise self._broken("ended in the middle of an event")
 
@@ -111,7 +111,7 @@ class EventStream(Iterator[dict[str, Any]]):
         values = json.loads(b"[" + text.replace(b"\n", b",") + b"]")
         return values if isinstance(values, list) else [values]
 
-    def _loose_values(self, data: bytes) -> Generator[Any, None, bytes]:
+    def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[Any, None, bytes]:
         """Yield the JSON values at the start of `data`, whatever separates them; return the unfinished rest."""
         try:
             text = data.decode()
@@ -123,7 +123,8 @@ class EventStream(Iterator[dict[str, Any]]):
             try:
                 value, position = decoder.raw_decode(text, position)
             except json.JSONDecodeError as error:
-                if text[position] == "{" and not text[error.pos :].strip():
+                # At the end of the stream an object that does not parse was cut; before it, it may go on in a new line.
+                if text[position] == "{" and (last or not text[error.pos :].strip()):
                     return text[position:].encode()
                 raise self._broken(f"holds what is no JSON: {excerpt(data)}") from None
             except RecursionError:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dynkube.transport.backoff import ExponentialBackoff
 from dynkube.transport.cancellation import Cancellation
 from dynkube.transport.messages import Headers, HTTPRequest, HTTPResponse, Sender, split_lines
+from dynkube.transport.observation import RequestEvent
+from dynkube.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from dynkube.transport.transport import Transport
 
-__all__ = ["Cancellation", "HTTPRequest", "HTTPResponse", "Headers", "Sender", "Transport", "split_lines"]
+__all__ = [
+    "Cancellation",
+    "ExponentialBackoff",
+    "HTTPRequest",
+    "HTTPResponse",
+    "Headers",
+    "RequestEvent",
+    "RetryPolicy",
+    "Sender",
+    "Transport",
+    "split_lines",
+]
 
 
 def __getattr__(name: str) -> Any:
