@@ -47,7 +47,7 @@ _CODE_OF_REASON = {
 
 
 class Cause(NamedTuple):
-    """One reason why an object is invalid: ``reason`` as above, ``message`` without the field, ``field`` a dotted path."""
+    """Why an object is invalid: ``reason`` as above, ``message`` without the field, ``field`` a dotted path."""
 
     reason: str
     message: str
