@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from dynkube.config import Config, Timeout, load_config
     from dynkube.discovery import APIGroup, APIResource, Discovered, DiscoveryClient
     from dynkube.dynamic import (
+        CRD,
+        Applied,
         Clientset,
         Column,
+        CRDVersion,
+        CustomResourceDefinitions,
         DynamicClient,
+        EventsResource,
         MetadataResource,
         Resource,
         Row,
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
         WaitFailedError,
         WaitTimeoutError,
     )
+    from dynkube.informer import InformerFactory, Lister, SharedInformer
     from dynkube.mapping import RESTMapper, RESTMapping
     from dynkube.names import GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource
     from dynkube.objects import (
@@ -97,9 +103,11 @@ _HOMES = {
     "dynkube.config": ("Config", "Timeout", "load_config"),
     "dynkube.discovery": ("APIGroup", "APIResource", "Discovered", "DiscoveryClient"),
     "dynkube.dynamic": (
-        *("Clientset", "Column", "DynamicClient", "MetadataResource", "Resource", "Row", "Subresource"),
+        *("Applied", "CRD", "CRDVersion", "Clientset", "Column", "CustomResourceDefinitions", "DynamicClient"),
+        *("EventsResource", "MetadataResource", "Resource", "Row", "Subresource"),
         *("Table", "TableView", "TableWatch", "connect"),
     ),
+    "dynkube.informer": ("InformerFactory", "Lister", "SharedInformer"),
     "dynkube.errors": (
         *("AlreadyExists", "AmbiguousError", "AuthenticationError", "BadRequest", "BodyMismatchError", "ConfigError"),
         *("Conflict", "ConnectFailedError", "DiscoveryError", "DynkubeError", "Expired", "Forbidden", "Gone"),
@@ -140,24 +148,29 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "CRD",
     "APIGroup",
     "APIResource",
     "AlreadyExists",
     "AmbiguousError",
+    "Applied",
     "AuthenticationError",
     "BadRequest",
     "BodyMismatchError",
+    "CRDVersion",
     "Clientset",
     "Column",
     "Config",
     "ConfigError",
     "Conflict",
     "ConnectFailedError",
+    "CustomResourceDefinitions",
     "Discovered",
     "DiscoveryClient",
     "DiscoveryError",
     "DynamicClient",
     "DynkubeError",
+    "EventsResource",
     "Expired",
     "FieldSelector",
     "Forbidden",
@@ -167,6 +180,7 @@ __all__ = [
     "GroupVersion",
     "GroupVersionKind",
     "GroupVersionResource",
+    "InformerFactory",
     "InternalError",
     "Invalid",
     "InvalidNameError",
@@ -174,6 +188,7 @@ __all__ = [
     "InvalidSelectorError",
     "JSONObject",
     "LabelSelector",
+    "Lister",
     "ManifestError",
     "MappingError",
     "MetadataResource",
@@ -194,6 +209,7 @@ __all__ = [
     "Row",
     "ServerTimeout",
     "ServiceUnavailable",
+    "SharedInformer",
     "StatusError",
     "StorageReadError",
     "Subresource",

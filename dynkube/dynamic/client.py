@@ -14,7 +14,9 @@ from dynkube.names import GroupVersion, GroupVersionKind, GroupVersionResource, 
 from dynkube.rest import RESTClient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from os import PathLike
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
     from dynkube.config import Config
     from dynkube.config.kubeconfig import KubeconfigSource
     from dynkube.dynamic.clientset import Clientset
+    from dynkube.dynamic.crds import CustomResourceDefinitions
+    from dynkube.dynamic.manifests import Applied
+    from dynkube.dynamic.options import FieldValidation, LabelSelectorLike
+    from dynkube.informer import InformerFactory, Selection
+    from dynkube.names import GroupKind
     from dynkube.objects import JSONObject
+    from dynkube.watch import ListerWatcher
 
 
 def connect(
@@ -198,6 +206,70 @@ class DynamicClient:
 
         return Clientset(self, self._remembered())
 
+    def informers(self, *, namespace: str | None = None, **options: Any) -> InformerFactory:
+        """Return a factory of informers that share what they watch; `options` are those of `SharedInformer`.
+
+        Without a `namespace`, here or where an informer is asked for, it is about all namespaces.
+        """
+        from dynkube.informer import InformerFactory
+
+        return InformerFactory(self._source, namespace=namespace, **options)
+
+    def _source(self, selection: Selection) -> ListerWatcher:
+        resource = self.resource(selection.resource)
+        if selection.namespace is not None:
+            resource = resource.namespace(selection.namespace)
+        view = resource.metadata() if selection.metadata_only else resource
+        return view.lister_watcher(label_selector=selection.label_selector, field_selector=selection.field_selector)
+
+    def crds(self) -> CustomResourceDefinitions:
+        """Return the custom resource definitions: list them, install one, wait until its kind can be used."""
+        from dynkube.dynamic.crds import CustomResourceDefinitions
+
+        return CustomResourceDefinitions(self)
+
+    def apply_manifests(
+        self,
+        source: Path | str | bytes | list[JSONObject],
+        *,
+        field_manager: str,
+        force: bool = False,
+        namespace: str | None = None,
+        prune: LabelSelectorLike = None,
+        prune_kinds: Iterable[GroupKind] = (),
+        dry_run: bool = False,
+        field_validation: FieldValidation | None = None,
+        timeout: float | None = 60,
+    ) -> list[Applied]:
+        """Apply a folder, a file, a text or a list of manifests server-side; return what became of each, in order.
+
+        They are applied in the order of their kinds, definitions first, and objects of a new kind once the server
+        serves it (within `timeout` seconds). `namespace` is for those that name none. All are read and checked before
+        the first is sent; what the server refuses is raised, and those before it stay applied.
+
+        `prune` is a label selector, which all manifests must match: afterwards objects that match it, were applied by
+        the same `field_manager`, and are not among the manifests are deleted. Looked through are the kinds of the
+        manifests, the kinds kubectl prunes, and `prune_kinds`, in the namespaces of the manifests. Definitions,
+        namespaces and volumes, which take other things along, are pruned only if `prune_kinds` names them.
+
+        Raises ManifestError with file, document and line; InvalidRequestError for manifests that cannot be right; and
+        what `Resource.apply` and `crds().wait_established` raise.
+        """
+        from dynkube.dynamic.manifests import apply_manifests
+
+        return apply_manifests(
+            self,
+            source,
+            field_manager=field_manager,
+            force=force,
+            namespace=namespace,
+            prune=prune,
+            prune_kinds=prune_kinds,
+            dry_run=dry_run,
+            field_validation=field_validation,
+            timeout=timeout,
+        )
+
     def _remembered(self) -> CachedDiscovery:
         """Return the one memory that the mapper and the clientset share."""
         with self._making:
@@ -206,4 +278,9 @@ class DynamicClient:
             return self._cached
 
     def _new_discovery(self) -> DiscoveryClient:
-        return DiscoveryClient(self.rest)
+        if self._cache is None:
+            return DiscoveryClient(self.rest)
+        from dynkube.discovery.disk_cache import DiskCache
+
+        root = None if self._cache == "disk" else self._cache
+        return DiscoveryClient(self.rest, store=DiskCache.for_config(self._config, root=root))

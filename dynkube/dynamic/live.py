@@ -11,16 +11,19 @@ from dynkube.watch import Watcher, wait_for
 from dynkube.watch.loop import IDLE_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dynkube.dynamic.options import FieldSelectorLike, LabelSelectorLike
+    from dynkube.informer import SharedInformer
+    from dynkube.informer.indexer import IndexFunction
+    from dynkube.informer.transforms import Transform
     from dynkube.objects import JSONObject
     from dynkube.watch import Condition
 
 
 @names_nearest_option
 class Live(View):
-    """watch, wait, lister_watcher."""
+    """watch, wait, informer, lister_watcher."""
 
     def watch(
         self,
@@ -51,6 +54,39 @@ class Live(View):
             allow_bookmarks=allow_bookmarks,
             send_initial_events=send_initial_events,
             idle_timeout=idle_timeout,
+        )
+
+    def informer(
+        self,
+        *,
+        label_selector: LabelSelectorLike = None,
+        field_selector: FieldSelectorLike = None,
+        indexers: Mapping[str, IndexFunction] | None = None,
+        transform: Transform | None = None,
+        resync_period: float = 0.0,
+        stream: bool = True,
+        page_size: int | None = None,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> SharedInformer:
+        """Return an informer of this view, not yet started: a local copy of its objects that keeps itself up to date.
+
+        The options are those of `dynkube.informer.SharedInformer`. Of the metadata view, it holds metadata only.
+        """
+        from dynkube.informer import SharedInformer
+
+        source = self.lister_watcher(label_selector=label_selector, field_selector=field_selector)
+        source.check()
+        return SharedInformer(
+            source,
+            name=str(self.gvr.group_resource),
+            indexers=indexers,
+            transform=transform,
+            resync_period=resync_period,
+            stream=stream,
+            page_size=page_size,
+            idle_timeout=idle_timeout,
+            on_error=on_error,
         )
 
     def lister_watcher(

@@ -1,0 +1,157 @@
+"""Many manifests applied as one: in the order of their kinds, definitions first, and what left the set removed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from dynkube.dynamic import bodies
+from dynkube.dynamic.kind_order import CRD_KIND, in_kind_order
+from dynkube.dynamic.pruning import Pruning
+from dynkube.errors import BodyMismatchError, InvalidRequestError, ManifestError
+from dynkube.names import GroupVersionKind
+from dynkube.objects import load_manifests
+from dynkube.selectors import LabelSelector, label_selector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from dynkube.discovery import APIResource
+    from dynkube.dynamic.client import DynamicClient
+    from dynkube.dynamic.options import FieldValidation, LabelSelectorLike
+    from dynkube.dynamic.resource import Resource
+    from dynkube.names import GroupKind
+    from dynkube.objects import JSONObject
+
+_log = logging.getLogger("dynkube.dynamic")
+
+Outcome = Literal["created", "configured", "unchanged", "pruned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of one object."""
+
+    outcome: Outcome
+    #: The object as stored; of a pruned one, its metadata as last seen.
+    object: JSONObject
+
+    def __str__(self) -> str:
+        metadata = self.object.get("metadata") or {}
+        return f"{self.object.get('kind', '')}/{metadata.get('name', '')} {self.outcome}"
+
+
+def apply_manifests(
+    client: DynamicClient,
+    source: Path | str | bytes | list[JSONObject],
+    *,
+    field_manager: str,
+    force: bool = False,
+    namespace: str | None = None,
+    prune: LabelSelectorLike = None,
+    prune_kinds: Iterable[GroupKind] = (),
+    dry_run: bool = False,
+    field_validation: FieldValidation | None = None,
+    timeout: float | None = 60,
+) -> list[Applied]:
+    """Apply every manifest; see `DynamicClient.apply_manifests`."""
+    manifests = source if isinstance(source, list) else load_manifests(source)
+    selector = _prune_selector(prune)
+    _check(manifests, selector)
+    manifests = in_kind_order(manifests)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    done: list[Applied] = []
+    kept: set[str] = set()
+    places: dict[APIResource, set[str]] = {}
+    definitions = [manifest for manifest in manifests if manifest["kind"] == CRD_KIND]
+    for index, manifest in enumerate(manifests):
+        if index == len(definitions) and not dry_run:
+            _await(client, definitions, deadline)
+        view, body = _target(client, manifest, namespace)
+        name = bodies.name_of(body, why="a manifest is applied to the object of that name")
+        before = view.metadata().get_or_none(name)
+        after = view.apply(
+            body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
+        )
+        done.append(Applied(_outcome(before, after), after))
+        api = view.api_resource()
+        if api is not None:
+            places.setdefault(api, set()).add((after.get("metadata") or {}).get("namespace", ""))
+        kept.add(_uid(after))
+    if manifests and len(definitions) == len(manifests) and not dry_run:
+        _await(client, definitions, deadline)
+    if selector is not None:
+        pruning = Pruning(client, selector, field_manager, tuple(prune_kinds), dry_run)
+        done += [Applied("pruned", obj) for obj in pruning.run(kept, places)]
+    return done
+
+
+def _prune_selector(prune: LabelSelectorLike) -> LabelSelector | None:
+    if prune is None:
+        return None
+    text = label_selector(prune)
+    if not text:
+        raise InvalidRequestError("prune needs a label selector that selects something: an empty one is everything")
+    return LabelSelector.parse(text)
+
+
+def _check(manifests: list[JSONObject], selector: LabelSelector | None) -> None:
+    """Refuse what is certain to be wrong before the first request: half an applied set is worse than none."""
+    seen: set[tuple[str, str, str, str]] = set()
+    for manifest in manifests:
+        if not isinstance(manifest, dict):
+            raise InvalidRequestError(f"an object is a dict, not {type(manifest).__name__}")
+        if not manifest.get("apiVersion") or not manifest.get("kind"):
+            raise BodyMismatchError("each manifest needs apiVersion and kind")
+        kind = GroupVersionKind.of(manifest)
+        name = bodies.name_of(manifest, why=f"{kind.kind} cannot be applied without")
+        metadata = manifest["metadata"]
+        key = (kind.group, kind.kind, metadata.get("namespace") or "", name)
+        if key in seen:
+            raise ManifestError(f"{kind.kind} {name!r} is in the manifests twice")
+        seen.add(key)
+        if selector is not None and not selector.matches(metadata.get("labels") or {}):
+            raise InvalidRequestError(
+                f"{kind.kind} {name!r} does not have the labels {str(selector)!r} that prune goes by: "
+                "it would be created and never removed"
+            )
+
+
+def _target(client: DynamicClient, manifest: JSONObject, namespace: str | None) -> tuple[Resource, JSONObject]:
+    """Return the view a manifest goes to, and the manifest as it is sent."""
+    view = client.resource(GroupVersionKind.of(manifest))
+    api = view.api_resource()
+    own: str | None = manifest["metadata"].get("namespace")
+    if api is not None and not api.namespaced:
+        if own:
+            # Charts put a namespace everywhere; the server drops it from cluster-scoped objects, and so does kubectl.
+            _log.warning(
+                "%s %s is cluster-scoped: namespace %r is left out", api.kind, manifest["metadata"]["name"], own
+            )
+            kept = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
+            manifest = {**manifest, "metadata": kept}
+        return view, manifest
+    if own and namespace and own != namespace:
+        raise BodyMismatchError(f"{manifest['metadata']['name']!r} is in namespace {own!r}, not in {namespace!r}")
+    where = own or namespace
+    return (view.namespace(where) if where else view), manifest
+
+
+def _await(client: DynamicClient, definitions: list[JSONObject], deadline: float | None) -> None:
+    for definition in definitions:
+        left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
+        client.crds().wait_established(definition, timeout=left)
+
+
+def _outcome(before: JSONObject | None, after: JSONObject) -> Outcome:
+    if before is None:
+        return "created"
+    same = before["metadata"].get("resourceVersion") == (after.get("metadata") or {}).get("resourceVersion")
+    return "unchanged" if same else "configured"
+
+
+def _uid(obj: JSONObject) -> str:
+    return str((obj.get("metadata") or {}).get("uid", ""))
