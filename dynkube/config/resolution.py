@@ -39,25 +39,37 @@ _CREDENTIAL_FIELDS = (
     *("client-key", "client-key-data", "exec", "auth-provider"),
 )
 
-#: For each field of `Config`, the kubeconfig fields an override of it puts out of force. Some fields are one decision:
-#: another CA says nothing together with the old `insecure`, another server is not expected to bear the old one's name.
-_TRUST = ("insecure-skip-tls-verify", "certificate-authority", "certificate-authority-data")
-_REPLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+#: The kubeconfig field behind each field of `Config`.
+_SOURCES: Mapping[str, str] = MappingProxyType(
     {
-        "host": ("server", "tls-server-name"),
-        "tls_server_name": ("tls-server-name",),
-        "proxy_url": ("proxy-url",),
-        "disable_compression": ("disable-compression",),
-        **dict.fromkeys(("insecure", "ca_file", "ca_data"), _TRUST),
-        **dict.fromkeys(("cert_file", "cert_data"), ("client-certificate", "client-certificate-data")),
-        **dict.fromkeys(("key_file", "key_data"), ("client-key", "client-key-data")),
-        **dict.fromkeys(("bearer_token", "bearer_token_file"), ("token", "tokenFile")),
-        **dict.fromkeys(("exec_provider", "auth_provider"), ("exec", "auth-provider")),
-        "username": ("username",),
-        "password": ("password",),
-        "impersonate": ("as", "as-uid", "as-groups", "as-user-extra"),
-        "namespace": ("namespace",),
+        "host": "server",
+        "tls_server_name": "tls-server-name",
+        "proxy_url": "proxy-url",
+        "disable_compression": "disable-compression",
+        "insecure": "insecure-skip-tls-verify",
+        "ca_file": "certificate-authority",
+        "ca_data": "certificate-authority-data",
+        "cert_file": "client-certificate",
+        "cert_data": "client-certificate-data",
+        "key_file": "client-key",
+        "key_data": "client-key-data",
+        "bearer_token": "token",
+        "bearer_token_file": "tokenFile",
+        "exec_provider": "exec",
+        "auth_provider": "auth-provider",
+        "username": "username",
+        "password": "password",
+        "impersonate": "as",
     }
+)
+#: Fields that are one decision: overriding one puts what the kubeconfig says of the others out of force, too. Another
+#: CA says nothing together with the old ``insecure``, another server is not expected to bear the old one's name.
+_TOGETHER: tuple[tuple[str, ...], ...] = (
+    ("insecure", "ca_file", "ca_data"),
+    ("cert_file", "cert_data"),
+    ("key_file", "key_data"),
+    ("bearer_token", "bearer_token_file"),
+    ("exec_provider", "auth_provider"),
 )
 _NAMESPACE_PREFIX = re.compile(r"(?:namespaces?|ns)/", re.IGNORECASE)
 
@@ -103,13 +115,9 @@ def resolve(kubeconfig: Kubeconfig, context: str | None, overrides: Mapping[str,
 
 def with_overrides(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a `Config` with others laid over them, fields that are one decision replaced together."""
-    result = dict(values)
     given = {name: value for name, value in overrides.items() if value is not None and value != ""}
-    for name, value in given.items():
-        replaced = _replaced(name, value)
-        for other in result.keys() & _REPLACES.keys():
-            if other != name and set(_replaced(other, result[other])) & set(replaced):
-                del result[other]
+    gone = {other for name, value in given.items() for other in _replaced(name, value)}
+    result = {name: value for name, value in values.items() if name not in gone}
     if "namespace" in given:
         given["namespace"] = _NAMESPACE_PREFIX.sub("", given["namespace"], count=1)
     result.update(given)
@@ -125,9 +133,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _replaced(name: str, value: Any) -> tuple[str, ...]:
+    """Return the fields an override puts out of force, itself included."""
+    if name == "host":
+        return (name, "tls_server_name")
     if name == "insecure" and value is False:
-        return _TRUST[:1]  # insisting on verification keeps the CA to verify by
-    return _REPLACES.get(name, ())
+        return (name,)  # insisting on verification keeps the CA to verify by
+    return next((group for group in _TOGETHER if name in group), (name,))
 
 
 def _context(kubeconfig: Kubeconfig, asked: str | None) -> Stanza:
@@ -151,7 +162,9 @@ def _chosen(known: Mapping[str, Stanza], kind: str, given: dict[str, Any], conte
 
 
 def _without(stanza: Stanza, given: Mapping[str, Any]) -> Stanza:
-    gone = {field for name, value in given.items() for field in _replaced(name, value)}
+    gone = {_SOURCES.get(field) for name, value in given.items() for field in _replaced(name, value)}
+    if "as" in gone:
+        gone |= {"as-uid", "as-groups", "as-user-extra"}
     kept = {field: value for field, value in stanza.values.items() if field not in gone}
     return dataclasses.replace(stanza, values=kept)
 

@@ -74,7 +74,19 @@ def _record(fields: Mapping[str, Check]) -> Check:
     return check_record
 
 
-EXTENSIONS: Check = _list_of(_record({"name": _text, "extension": _any}))
+def _extensions(value: Any, place: Place) -> list[Problem]:
+    problems = _list_of(_record({"name": _text, "extension": _any}))(value, place)
+    if problems:
+        return problems
+    names = [entry.get("name") for entry in value]
+    return [
+        ((*place, index), f"is a second extension named {name!r}")
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+
+
+EXTENSIONS: Check = _extensions
 
 CLUSTER_FIELDS: Mapping[str, Check] = MappingProxyType(
     {

@@ -163,7 +163,8 @@ class _EditedFile:
         """Write the file if it changed, after a check that it is still a kubeconfig."""
         if self.document == self.before:
             return
-        document = {"apiVersion": "v1", "kind": "Config", **self.document}
+        header = {"apiVersion": "v1", "kind": "Config"}
+        document = {key: value for key, value in header.items() if key not in self.document} | self.document
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n" if self.as_json else dump_yaml(document)
         parse_text(text, self.path)
         replace_file(self.path, text.encode())
