@@ -17,6 +17,7 @@ from dynkube.rest.paths import quote_segment
 
 if TYPE_CHECKING:
     from dynkube.discovery import APIResource
+    from dynkube.transport import Cancellation
 
 #: The media type of every plain answer; client-go's dynamic client asks for exactly this.
 JSON = "application/json"
@@ -64,6 +65,8 @@ class Endpoint:
     json_headers: Headers = (("Accept", JSON), ("Content-Type", JSON))
     #: Query parameters every read carries (Table's includeObject).
     fixed_query: tuple[tuple[str, str], ...] = ()
+    #: What ends each request made here from another thread; None: nothing.
+    cancellation: Cancellation | None = None
 
     @property
     def described(self) -> str:
@@ -124,6 +127,7 @@ def prepare(
     accept: str = JSON,
     accept_list: str | None = None,
     fixed_query: tuple[tuple[str, str], ...] = (),
+    cancellation: Cancellation | None = None,
 ) -> Endpoint:
     """Build the endpoint of `gvr` for the scope a view asks for.
 
@@ -156,6 +160,7 @@ def prepare(
         collection_headers=(("Accept", accept_list or accept),),
         json_headers=(("Accept", accept), ("Content-Type", JSON)),
         fixed_query=fixed_query,
+        cancellation=cancellation,
     )
 
 

@@ -36,15 +36,21 @@ def get(endpoint: Endpoint, name: str, resource_version: str | None = None) -> H
     target = endpoint.item(name)
     if resource_version is not None or endpoint.fixed_query:
         target = _with_query(target, {**options.get_params(resource_version), **dict(endpoint.fixed_query)})
-    return HTTPRequest("GET", target, endpoint.headers, verb="get", template=endpoint.item_template())
+    return _request(endpoint, "GET", target, endpoint.headers, verb="get")
 
 
 def list_(endpoint: Endpoint, params: options.Params, cancellation: Cancellation | None = None) -> HTTPRequest:
     """Read the collection; `params` are those of `options.list_params`."""
     endpoint.require("list")
     target = _with_query(endpoint.collection, {**params, **dict(endpoint.fixed_query)})
-    return HTTPRequest(
-        "GET", target, endpoint.collection_headers, verb="list", template=endpoint.template, cancellation=cancellation
+    return _request(
+        endpoint,
+        "GET",
+        target,
+        endpoint.collection_headers,
+        verb="list",
+        cancellation=cancellation,
+        template=endpoint.template,
     )
 
 
@@ -52,8 +58,8 @@ def watch(endpoint: Endpoint, params: options.Params, cancellation: Cancellation
     """Watch the collection; `params` are those of `options.watch_params`."""
     endpoint.require("watch")
     target = _with_query(endpoint.collection, {**params, **dict(endpoint.fixed_query)})
-    return HTTPRequest(
-        "GET", target, endpoint.headers, verb="watch", template=endpoint.template, cancellation=cancellation
+    return _request(
+        endpoint, "GET", target, endpoint.headers, verb="watch", cancellation=cancellation, template=endpoint.template
     )
 
 
@@ -64,11 +70,12 @@ def create(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name
     content = bodies.encode(bodies.complete(body, endpoint.body_kind))
     if endpoint.suffix:
         name = name if name is not None else bodies.name_of(body, why="it tells whose subresource is created")
-        path, template = endpoint.item(name), endpoint.item_template()
+        path, template = endpoint.item(name), None
     else:
         path, template = endpoint.collection, endpoint.template
     target = _with_query(path, params)
-    return HTTPRequest("POST", target, endpoint.json_headers, content, verb="create", template=template)
+    headers = endpoint.json_headers
+    return _request(endpoint, "POST", target, headers, verb="create", body=content, template=template)
 
 
 def update(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name: str | None = None) -> HTTPRequest:
@@ -78,7 +85,7 @@ def update(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name
     name = name if name is not None else bodies.name_of(body, why="update replaces the object of that name")
     content = bodies.encode(bodies.complete(body, endpoint.body_kind))
     target = _with_query(endpoint.item(name), params)
-    return HTTPRequest("PUT", target, endpoint.json_headers, content, verb="update", template=endpoint.item_template())
+    return _request(endpoint, "PUT", target, endpoint.json_headers, verb="update", body=content)
 
 
 def patch(
@@ -109,7 +116,7 @@ def patch(
         bodies.place(endpoint, body, name=name, writes_object=False)
     headers = _typed(endpoint.headers, PATCH_MEDIA_TYPES[patch_type])
     target = _with_query(target, params)
-    return HTTPRequest("PATCH", target, headers, bodies.encode(body), verb="patch", template=endpoint.item_template())
+    return _request(endpoint, "PATCH", target, headers, verb="patch", body=bodies.encode(body))
 
 
 def apply(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name: str | None = None) -> HTTPRequest:
@@ -123,19 +130,19 @@ def apply(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name:
     content = bodies.encode(bodies.complete(bodies.without_managed_fields(body), endpoint.body_kind))
     headers = _typed(endpoint.headers, APPLY_MEDIA_TYPE)
     target = _with_query(endpoint.item(name), params)
-    return HTTPRequest("PATCH", target, headers, content, verb="patch", template=endpoint.item_template())
+    return _request(endpoint, "PATCH", target, headers, verb="patch", body=content)
 
 
 def delete(endpoint: Endpoint, name: str, delete_options: JSONObject) -> HTTPRequest:
     """Delete one object; the options are always sent, in the body."""
     endpoint.require("delete")
-    return HTTPRequest(
+    return _request(
+        endpoint,
         "DELETE",
         endpoint.item(name),
         endpoint.json_headers,
-        bodies.encode(delete_options),
         verb="delete",
-        template=endpoint.item_template(),
+        body=bodies.encode(delete_options),
     )
 
 
@@ -148,8 +155,14 @@ def delete_collection(endpoint: Endpoint, params: options.Params, delete_options
         )
     target = _with_query(endpoint.collection, params)
     content = bodies.encode(delete_options)
-    return HTTPRequest(
-        "DELETE", target, endpoint.json_headers, content, verb="deletecollection", template=endpoint.template
+    return _request(
+        endpoint,
+        "DELETE",
+        target,
+        endpoint.json_headers,
+        verb="deletecollection",
+        body=content,
+        template=endpoint.template,
     )
 
 
@@ -163,6 +176,29 @@ def object_path(endpoint: Endpoint, name: str | None = None, subresource: str | 
     if subresource is None:
         return path
     return path + "".join("/" + segment(part, "subresource") for part in subresource.split("/"))
+
+
+def _request(
+    endpoint: Endpoint,
+    method: str,
+    target: str,
+    headers: Headers,
+    *,
+    verb: str,
+    body: bytes | None = None,
+    template: str | None = None,
+    cancellation: Cancellation | None = None,
+) -> HTTPRequest:
+    """Return a request about one object, or, with a `template`, about the collection."""
+    return HTTPRequest(
+        method,
+        target,
+        headers,
+        body,
+        verb=verb,
+        template=endpoint.item_template() if template is None else template,
+        cancellation=cancellation or endpoint.cancellation,
+    )
 
 
 def _with_query(path: str, params: dict[str, Any]) -> str:

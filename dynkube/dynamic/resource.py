@@ -37,12 +37,17 @@ class Resource(Reading, Writing, Live):
 
     def table(self, *, include_object: str = "Metadata") -> TableView:
         """Return the view in which the server prints: rows and columns as kubectl shows them."""
-        from dynkube.dynamic.table import TableView
+        from dynkube.dynamic.table import PrintedResource, TableView
 
-        return TableView(self._binding, self._namespace, self._everywhere, include_object=include_object)
+        printed = PrintedResource(
+            self._binding, namespace=self._namespace, everywhere=self._everywhere, cancellation=self._cancellation
+        )
+        return TableView(printed.including(include_object))
 
     def metadata(self) -> MetadataResource:
         """Return the view in which objects are PartialObjectMetadata: names, labels, owners; no spec, no status."""
         from dynkube.dynamic.metadata import MetadataResource
 
-        return MetadataResource(self._binding, namespace=self._namespace, everywhere=self._everywhere)
+        return MetadataResource(
+            self._binding, namespace=self._namespace, everywhere=self._everywhere, cancellation=self._cancellation
+        )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dynkube.dynamic.binding import Binding
     from dynkube.dynamic.options import FieldSelectorLike, LabelSelectorLike, ResourceVersionMatch
     from dynkube.objects import JSONObject
+    from dynkube.transport import Cancellation
     from dynkube.watch import Watcher
 
     Rows = list["Row"]
@@ -124,9 +125,10 @@ class _Printed(Resource):
         *,
         namespace: str | None = None,
         everywhere: bool = False,
+        cancellation: Cancellation | None = None,
         include_object: str = "Metadata",
     ) -> None:
-        super().__init__(binding, namespace=namespace, everywhere=everywhere)
+        super().__init__(binding, namespace=namespace, everywhere=everywhere, cancellation=cancellation)
         if include_object not in _INCLUDE:
             raise InvalidRequestError(f"include_object must be one of {', '.join(_INCLUDE)}, not {include_object!r}")
         # Metadata is the server's default: left out, as kubectl leaves it out.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic import requests
 from dynkube.dynamic.endpoint import JSON, Endpoint, prepare, segment
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dynkube.names import GroupVersionResource
     from dynkube.objects import JSONObject
     from dynkube.rest import RESTClient
+    from dynkube.transport import Cancellation
 
 
 class View:
@@ -30,8 +31,16 @@ class View:
     #: Query parameters each read carries.
     _fixed_query: tuple[tuple[str, str], ...] = ()
 
-    def __init__(self, binding: Binding, *, namespace: str | None = None, everywhere: bool = False) -> None:
+    def __init__(
+        self,
+        binding: Binding,
+        *,
+        namespace: str | None = None,
+        everywhere: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self._binding = binding
+        self._cancellation = cancellation
         self._namespace = namespace
         self._everywhere = everywhere
         self._prepared: Endpoint | None = None
@@ -39,11 +48,18 @@ class View:
     def namespace(self, name: str) -> Self:
         """Return this resource in the namespace `name`; raises InvalidNameError for what cannot be one."""
         segment(name, "namespace")
-        return self._view(namespace=name)
+        return self._copy(namespace=name, everywhere=False)
 
     def all_namespaces(self) -> Self:
         """Return this resource across all namespaces, for list, iter, pages and watch."""
-        return self._view(everywhere=True)
+        return self._copy(namespace=None, everywhere=True)
+
+    def cancellable(self, cancellation: Cancellation) -> Self:
+        """Return this view with every request, reads and writes, ended by `cancellation.cancel()` from any thread.
+
+        A request that is cancelled raises ConnectFailedError, one made afterwards as well.
+        """
+        return self._copy(cancellation=cancellation)
 
     @property
     def gvr(self) -> GroupVersionResource:
@@ -75,6 +91,7 @@ class View:
                 accept=self._accept,
                 accept_list=self._accept_list,
                 fixed_query=self._fixed_query,
+                cancellation=self._cancellation,
             )
         return self._prepared
 
@@ -86,8 +103,11 @@ class View:
         scope = "all namespaces" if self._everywhere else self._namespace
         return f"<{type(self).__name__} {self._binding}{f' in {scope}' if scope else ''}>"
 
-    def _view(self, *, namespace: str | None = None, everywhere: bool = False) -> Self:
-        return type(self)(self._binding, namespace=namespace, everywhere=everywhere)
+    def _copy(self, **changes: Any) -> Self:
+        """Return this view with attributes changed: a subclass may have more of them than are known here."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__, _prepared=None, **{f"_{name}": value for name, value in changes.items()})
+        return view
 
     def _one(self, answer: JSONObject) -> JSONObject:
         """Turn one answer into what the verb returns; another representation does more here."""

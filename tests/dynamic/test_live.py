@@ -108,3 +108,31 @@ def test_a_lister_watcher_says_what_it_reads() -> None:
     """Its repr shows resource, scope and selection."""
     source = resource(FakeRest()).namespace("prod").lister_watcher(label_selector="app=web")
     assert repr(source) == "<ResourceListerWatcher <Resource deployments (apps/v1) in prod> app=web>"
+
+
+def test_a_cancellable_view_hands_its_cancellation_to_every_request() -> None:
+    """Reads and writes, of views made from it too, can be ended from another thread; the view it came from cannot."""
+    rest = FakeRest({}, page(""), {}, {}, {"kind": "Table"}, {}, {}, {})
+    cancellation = Cancellation()
+    plain = resource(rest)
+    view = plain.cancellable(cancellation).namespace("prod")
+    view.get("web")
+    view.list()
+    view.create({"metadata": {"name": "web"}})
+    view.subresource("scale").get("web")
+    view.table().list()
+    view.metadata().get("web")
+    view.delete("web")
+    assert [request.cancellation for request in rest.requests] == [cancellation] * 7
+    plain.get("web")
+    assert rest.last.cancellation is None
+
+
+def test_an_informer_of_a_view() -> None:
+    """It is bound to the view and its selection, named after the resource, and not started."""
+    rest = FakeRest()
+    informer = resource(rest).namespace("prod").informer(label_selector="app=web")
+    assert informer.name == "deployments.apps"
+    assert rest.requests == []
+    with pytest.raises(UnsupportedVerbError):
+        resource(rest, REVIEWS).informer()
