@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dynkube.config import TimeoutLike, Unset
-    from dynkube.dynamic.binding import Binding
     from dynkube.dynamic.options import FieldSelectorLike, LabelSelectorLike, ResourceVersionMatch
     from dynkube.objects import JSONObject
-    from dynkube.transport import Cancellation
     from dynkube.watch import Watcher
 
     Rows = list["Row"]
@@ -113,26 +111,24 @@ class Table:
         return [[row.cells[index] for index in shown if index < len(row.cells)] for row in self.rows]
 
 
-class _Printed(Resource):
+class PrintedResource(Resource):
     """The resource whose answers are Tables, as dicts."""
 
     _accept = ACCEPT
     _rows = "rows"
 
-    def __init__(
-        self,
-        binding: Binding,
-        *,
-        namespace: str | None = None,
-        everywhere: bool = False,
-        cancellation: Cancellation | None = None,
-        include_object: str = "Metadata",
-    ) -> None:
-        super().__init__(binding, namespace=namespace, everywhere=everywhere, cancellation=cancellation)
+    def including(self, include_object: str) -> Self:
+        """Return this with rows that carry "None", "Metadata" or "Object" of their objects."""
         if include_object not in _INCLUDE:
             raise InvalidRequestError(f"include_object must be one of {', '.join(_INCLUDE)}, not {include_object!r}")
         # Metadata is the server's default: left out, as kubectl leaves it out.
-        self._fixed_query = (("includeObject", include_object),) if include_object != "Metadata" else ()
+        query = (("includeObject", include_object),) if include_object != "Metadata" else ()
+        return self._copy(fixed_query=query)
+
+    @property
+    def followable(self) -> bool:
+        """Whether rows carry the metadata a watch goes by."""
+        return ("includeObject", "None") not in self._fixed_query
 
     def _one(self, answer: JSONObject) -> JSONObject:
         return answer if answer.get("kind") == "Table" else _plain_table([answer], answer.get("metadata") or {})
@@ -167,28 +163,16 @@ class TableView:
     A server that cannot print (an aggregated one, perhaps) gets kubectl's fallback: columns Name and Created At.
     """
 
-    def __init__(
-        self,
-        binding: Binding,
-        namespace: str | None,
-        everywhere: bool,
-        *,
-        include_object: str = "Metadata",
-    ) -> None:
-        self._binding = binding
-        self._namespace = namespace
-        self._everywhere = everywhere
-        self._include = include_object
-        self._printed = _Printed(binding, namespace=namespace, everywhere=everywhere, include_object=include_object)
+    def __init__(self, printed: PrintedResource) -> None:
+        self._printed = printed
 
     def namespace(self, name: str) -> TableView:
         """Return this view in the namespace `name`."""
-        self._printed.namespace(name)
-        return TableView(self._binding, name, everywhere=False, include_object=self._include)
+        return TableView(self._printed.namespace(name))
 
     def all_namespaces(self) -> TableView:
         """Return this view across all namespaces."""
-        return TableView(self._binding, None, everywhere=True, include_object=self._include)
+        return TableView(self._printed.all_namespaces())
 
     def get(self, name: str, *, resource_version: str | None = None, timeout: TimeoutLike | Unset = UNSET) -> Table:
         """Return a table of one row; raises NotFound if there is no such object."""
@@ -273,7 +257,7 @@ class TableView:
 
         As resilient as `Resource.watch`. Rows must carry at least their object's metadata.
         """
-        if self._include == "None":
+        if not self._printed.followable:
             raise InvalidRequestError('a watch needs the metadata of its rows: include_object="None" leaves it out')
         events = self._printed.watch(
             label_selector=label_selector,
