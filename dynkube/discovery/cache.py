@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_AGE = 600.0
 
 #: Within this many seconds of a refresh, a miss in another thread is answered from it: they missed together.
-TOGETHER = 0.1
+TOGETHER = 0.25
 
 #: So many refreshes on a miss may follow each other at once...
 REFRESH_BURST = 10

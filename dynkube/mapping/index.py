@@ -98,14 +98,23 @@ class ResourceIndex:
 
     @cached_property
     def _kinds(self) -> _Names:
-        """Kinds, as they are spelt and in lower case."""
+        """Kinds as they are spelt."""
         kinds: _Names = {}
         for start, version in zip(self._starts, self._versions, strict=True):
             for place, (name, _, kind, _, _) in enumerate(version.names(), start):
                 if "/" not in name:
                     _add(kinds, kind, place)
-                    _add(kinds, kind.lower(), place)
         return kinds
+
+    @cached_property
+    def _lowered_kinds(self) -> _Names:
+        """Kinds in lower case."""
+        lowered: _Names = {}
+        # The places of one lower-case name come from several spellings: they are put in order again.
+        spelt = ((place, kind) for kind in self._kinds for place in _places(self._kinds, kind))
+        for place, kind in sorted(spelt):
+            _add(lowered, kind.lower(), place)
+        return lowered
 
     @cached_property
     def _categories(self) -> _Names:
@@ -144,7 +153,7 @@ class ResourceIndex:
         """Return the places of a kind, best first: as it is spelt, or else in any case."""
         query = Query(kind, group, version)
         exact = self._narrow(_places(self._kinds, kind), query, exact_group=True)
-        return exact or self._narrow(_places(self._kinds, kind.lower()), query, exact_group=True)
+        return exact or self._narrow(_places(self._lowered_kinds, kind.lower()), query, exact_group=True)
 
     def choose(self, places: list[Place], asked: str) -> APIResource:
         """Return the one resource steps 2 and 3 of the rule choose; AmbiguousError if they do not."""
@@ -172,7 +181,7 @@ class ResourceIndex:
     def known_names(self, group_version: GroupVersion | None = None) -> dict[str, Place]:
         """Return every name, lower-cased, and the best place that bears it; those of one group version if given."""
         known: dict[str, Place] = {}
-        for names in (self._names, self._short_names, self._kinds):
+        for names in (self._names, self._short_names, self._lowered_kinds):
             for name in names:
                 for place in _places(names, name):
                     if group_version is None or self.group_version(place) == group_version:
@@ -187,7 +196,7 @@ class ResourceIndex:
         yield _places(self._names, lowered)
         yield _places(self._short_names, lowered)
         if kinds:
-            yield _places(self._kinds, lowered)
+            yield _places(self._lowered_kinds, lowered)
 
     def _narrow(self, places: list[Place], query: Query, *, exact_group: bool) -> list[Place]:
         _, group, version = query
