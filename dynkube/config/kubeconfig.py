@@ -27,21 +27,21 @@ class Stanza:
 
     kind: str
     name: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     file: str | None
 
-    def text(self, field: str) -> str:
+    def text(self, name: str) -> str:
         """Return a field of text, "" if absent."""
-        value = self.values.get(field)
+        value = self.values.get(name)
         return value if isinstance(value, str) else ""
 
-    def data(self, field: str) -> bytes | None:
+    def data(self, name: str) -> bytes | None:
         """Return the bytes of a base64 field, or None if absent or empty."""
-        return decode_data(self.text(field)) or None
+        return decode_data(self.text(name)) or None
 
-    def path(self, field: str) -> str:
+    def path(self, name: str) -> str:
         """Return a field that is a path, made absolute against the folder of the stanza's file; "" if absent."""
-        return self.resolve(self.text(field))
+        return self.resolve(self.text(name))
 
     def resolve(self, path: str) -> str:
         """Return a path of this stanza, absolute; "" stays "". A ``~`` is not special here, as in client-go."""
@@ -66,7 +66,7 @@ class KubeconfigFile:
     """The content of one file, checked. ``path`` is None for content given as a mapping."""
 
     path: str | None
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
 
     @property
     def current_context(self) -> str:

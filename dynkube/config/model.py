@@ -79,6 +79,13 @@ class Config:
     #: Takes the place of ``qps`` and ``burst``: an object with ``wait()``, called before each request.
     rate_limiter: Any = field(default=None, compare=False)
     timeout: Timeout = field(default_factory=Timeout)
+    #: What is sent again after which failures: a `dynkube.transport.RetryPolicy`; None means the documented one.
+    retry: Any = field(default=None, compare=False)
+    #: Waits between requests to a host that keeps failing: a `dynkube.transport.Backoff`; None means none, or what
+    #: ``KUBE_CLIENT_BACKOFF_BASE`` and ``KUBE_CLIENT_BACKOFF_DURATION`` say.
+    backoff: Any = field(default=None, compare=False)
+    #: Called with a `dynkube.transport.RequestEvent` after each request.
+    request_hook: Any = field(default=None, compare=False)
     #: Called with the text of each ``Warning`` header of code 299; None means they are logged once.
     warning_handler: Callable[[str], None] | None = field(default=None, compare=False)
 
