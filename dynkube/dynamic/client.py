@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dynkube.config.kubeconfig import KubeconfigSource
     from dynkube.dynamic.clientset import Clientset
     from dynkube.dynamic.crds import CustomResourceDefinitions
+    from dynkube.dynamic.events import EventsResource
     from dynkube.dynamic.manifests import Applied
     from dynkube.dynamic.options import FieldValidation, LabelSelectorLike
     from dynkube.informer import InformerFactory, Selection
@@ -221,6 +222,16 @@ class DynamicClient:
             resource = resource.namespace(selection.namespace)
         view = resource.metadata() if selection.metadata_only else resource
         return view.lister_watcher(label_selector=selection.label_selector, field_selector=selection.field_selector)
+
+    def events(self, namespace: str | None = None) -> EventsResource:
+        """Return the events of the core group, which `search` for those about an object."""
+        from dynkube.dynamic.events import EVENTS, EventsResource
+
+        binding = Binding(
+            self.rest, self._config.namespace, asked=str(EVENTS), resolve=lambda: self.mapper.api_resource(EVENTS)
+        )
+        resource = EventsResource(binding)
+        return resource if namespace is None else resource.namespace(namespace)
 
     def crds(self) -> CustomResourceDefinitions:
         """Return the custom resource definitions: list them, install one, wait until its kind can be used."""

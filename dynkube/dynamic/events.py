@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.config import UNSET
 from dynkube.dynamic.resource import Resource
 from dynkube.errors import InvalidRequestError
+from dynkube.names import GroupVersionResource
 
 if TYPE_CHECKING:
     from dynkube.config import TimeoutLike, Unset
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from dynkube.objects import JSONObject
 
     Events = list[JSONObject]
+
+#: The resource itself.
+EVENTS = GroupVersionResource("", "v1", "events")
 
 #: The kubelet's mirror of a static pod carries here the uid its events are recorded under.
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
