@@ -61,7 +61,7 @@ def parse_base_url(host: str, *, tls: bool) -> BaseURL:
     if bare and parts.path not in ("", "/"):
         raise ConfigError(f"server {host.strip()!r} has a path but no scheme; write it as a URL such as {shown!r}")
     name = parts.hostname or ""
-    if ":" in name:
+    if "[" in parts.netloc or "]" in parts.netloc or ":" in name:  # before Python 3.11 urlsplit takes any brackets
         _check_ipv6(name, shown)
     elif not _HOST.fullmatch(name):
         raise ConfigError(f"server {shown!r} names no host")

@@ -17,7 +17,9 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 def in_cluster_possible() -> bool:
     """Tell whether this looks like a pod with a service account (clientcmd ``inClusterClientConfig.Possible``)."""
-    return bool(_address()) and (SERVICE_ACCOUNT / "token").exists() and not (SERVICE_ACCOUNT / "token").is_dir()
+    token = SERVICE_ACCOUNT / "token"
+    # os.path: False also where permission to look is missing.
+    return bool(_address()) and os.path.exists(token) and not os.path.isdir(token)  # noqa: PTH110, PTH112
 
 
 def in_cluster_config() -> Config:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dynkube.config.base_url import parse_base_url
-from dynkube.config.credentials import EXEC_API_VERSIONS, INTERACTIVE_MODES
+from dynkube.config.credentials import EXEC_API_VERSIONS, INTERACTIVE_MODES, check_header_value
 from dynkube.errors import ConfigError, mask_url
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def check_user(user: Stanza) -> Iterator[str]:
     impersonated = [field for field in ("as-uid", "as-groups", "as-user-extra") if user.values.get(field)]
     if impersonated and not user.text("as"):
         yield f"{user}: {', '.join(impersonated)} without as: whom to impersonate?"
+    yield from _check_header_values(user)
     yield from _check_exec(user)
     yield from _check_auth_provider(user)
 
@@ -126,6 +127,20 @@ def _readable(stanza: Stanza, field: str) -> Iterator[str]:
             pass
     except (OSError, ValueError) as error:
         yield f"{stanza}: {field} {path} cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def _check_header_values(user: Stanza) -> Iterator[str]:
+    extra = user.values.get("as-user-extra") or {}
+    values = [(field, user.text(field)) for field in ("token", "username", "password", "as", "as-uid")]
+    values += [("as-groups", group) for group in user.values.get("as-groups") or ()]
+    values += [("as-user-extra", value) for entry in extra.values() for value in entry]
+    for field, value in values:
+        try:
+            check_header_value(value, field)
+        except ConfigError as error:
+            yield f"{user}: {error}"
+    if ":" in user.text("username"):
+        yield f"{user}: username contains ':', which basic authentication cannot carry"
 
 
 def _check_exec(user: Stanza) -> Iterator[str]:
