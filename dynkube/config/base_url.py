@@ -82,7 +82,7 @@ def _check_ipv6(name: str, shown: str) -> None:
     try:
         ipaddress.IPv6Address(name.replace("%25", "%"))
     except ValueError as error:
-        raise ConfigError(f"server {shown!r}: {error}") from None
+        raise ConfigError(f"server {shown!r} names no IPv6 address: {error}") from None
 
 
 def _default_port(scheme: str) -> int:

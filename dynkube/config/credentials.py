@@ -123,5 +123,10 @@ def check_header_value(value: str, what: str) -> None:
     """Raise `ConfigError` if the value cannot stand in a header line; the message names ``what``, not the value."""
     if not isinstance(value, str):
         raise ConfigError(f"{what} must be a string, not {type(value).__name__}")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+    if not fits_header(value):
         raise ConfigError(f"{what} contains a line break or another control character")
+
+
+def fits_header(value: str) -> bool:
+    """Tell whether the text can stand in a header line: nothing in it may end the line."""
+    return not any(ord(character) < 0x20 or ord(character) == 0x7F for character in value)
