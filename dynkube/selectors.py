@@ -216,7 +216,10 @@ def label_selector(value: str | Mapping[str, Any] | LabelSelector | None) -> str
     Text is checked and sent as it was written. Raises `InvalidSelectorError`.
     """
     if isinstance(value, str):
-        LabelSelector.parse(value)
+        try:
+            LabelSelector.parse(value)
+        except InvalidSelectorError as error:
+            raise InvalidSelectorError(f"label selector {value!r}: {error}") from None
         return value.strip() or None
     if isinstance(value, Mapping):
         value = LabelSelector.from_mapping(value)
@@ -231,7 +234,10 @@ def field_selector(value: str | Mapping[str, str] | FieldSelector | None) -> str
     Text is checked and sent as it was written. Raises `InvalidSelectorError`.
     """
     if isinstance(value, str):
-        FieldSelector.parse(value)
+        try:
+            FieldSelector.parse(value)
+        except InvalidSelectorError as error:
+            raise InvalidSelectorError(f"field selector {value!r}: {error}") from None
         return value.strip() or None
     if isinstance(value, Mapping):
         value = FieldSelector.from_mapping(value)
