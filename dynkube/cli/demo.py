@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from dynkube.dynamic import DynamicClient
     from dynkube.objects import JSONObject
     from dynkube.testing import APIServer
+
+#: Longest line, in characters.
+WIDTH = 110
 
 #: Where the demo works.
 NAMESPACE = "shop"
@@ -199,8 +203,9 @@ def _clean_up(dyn: DynamicClient) -> None:
     for text in ("deploy", "cm"):
         dyn.resource(text).namespace(NAMESPACE).delete_collection()
     dyn.resource("ns").delete(NAMESPACE)
-    left = sum(len(dyn.resource(text).namespace(NAMESPACE).list()["items"]) for text in ("deploy", "cm"))
-    _say(f"teapots, their definition, deployments and config maps deleted; {left} of them left")
+    left = {text: len(dyn.resource(text).namespace(NAMESPACE).list()["items"]) for text in ("deploy", "cm")}
+    defined = dyn.resource("crd").exists(CRD["metadata"]["name"])
+    _say(f"left: {left['deploy']} deployments, {left['cm']} config maps, {int(defined)} definitions")
 
 
 def deployment(name: str, replicas: int) -> JSONObject:
@@ -226,7 +231,7 @@ def _title(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"  {text}", flush=True)
+    print(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False), flush=True)
 
 
 def _code(text: str) -> None:

@@ -33,8 +33,26 @@ COMMANDS = (
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
+    Command("config view", "dynkube.cli.config_view:configure", "Show the merged kubeconfig, secrets hidden"),
+    Command("config get-contexts", "dynkube.cli.config_read:configure_get_contexts", "Show the kubeconfig's contexts"),
+    Command("config current-context", "dynkube.cli.config_read:configure_current_context", "Show the current context"),
+    Command("config get-clusters", "dynkube.cli.config_read:configure_get_clusters", "Show the kubeconfig's clusters"),
+    Command("config get-users", "dynkube.cli.config_read:configure_get_users", "Show the kubeconfig's users"),
+    Command("config use-context", "dynkube.cli.config_write:configure_use_context", "Change the current context"),
+    Command("config set-cluster", "dynkube.cli.config_write:configure_set_cluster", "Change or add a cluster"),
+    Command("config set-credentials", "dynkube.cli.config_write:configure_set_credentials", "Change or add a user"),
+    Command("config set-context", "dynkube.cli.config_write:configure_set_context", "Change or add a context"),
+    Command("config delete-cluster", "dynkube.cli.config_write:configure_delete_cluster", "Remove a cluster"),
+    Command("config delete-user", "dynkube.cli.config_write:configure_delete_user", "Remove a user"),
+    Command("config delete-context", "dynkube.cli.config_write:configure_delete_context", "Remove a context"),
+    Command(
+        "config rename-context", "dynkube.cli.config_write:configure_rename_context", "Give a context another name"
+    ),
     Command("version", "dynkube.cli.version:configure", "Show the versions of dynkube and of the server"),
 )
+
+#: First words that several commands share, and their line in the help.
+GROUPS = {"config": "Show and change the kubeconfig"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,9 +88,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     name, words = _split(argv)
     if name is None:
-        _overview().parse_args(words)
+        _overview("dynkube", "").parse_args(words)
         raise UsageError("which command? (see 'dynkube --help')")
     command = next((each for each in COMMANDS if each.name == name), None)
+    if command is None and any(each.name.startswith(f"{name} ") for each in COMMANDS):
+        _overview(f"dynkube {name}", f"{name} ").parse_args(words)
+        raise UsageError(f"which {name} command? (see 'dynkube {name} --help')")
     if command is None:
         raise UsageError(_unknown(name))
     parser = Parser(f"dynkube {command.name}", command.summary)
@@ -129,12 +150,18 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _overview() -> Parser:
-    width = max(len(each.name) for each in COMMANDS)
-    lines = [f"  {each.name:<{width}}  {each.summary}" for each in COMMANDS]
-    epilog = "\n".join(["commands:", *lines, "", "'dynkube COMMAND --help' says what a command takes."])
-    parser = Parser("dynkube", "The dynamic Kubernetes client: any resource, custom ones included.", epilog)
-    parser.usage = "dynkube [options] COMMAND ..."
+def _overview(prog: str, prefix: str) -> Parser:
+    """Return a parser whose help lists the commands that begin with `prefix`."""
+    shown: dict[str, str] = {}
+    for each in COMMANDS:
+        if each.name.startswith(prefix):
+            word, space, _ = each.name.removeprefix(prefix).partition(" ")
+            shown[word] = GROUPS[word] if space else each.summary
+    width = max(map(len, shown))
+    lines = [f"  {word:<{width}}  {summary}" for word, summary in shown.items()]
+    epilog = "\n".join(["commands:", *lines, "", f"'{prog} COMMAND --help' says what a command takes."])
+    parser = Parser(prog, "The dynamic Kubernetes client: any resource, custom ones included.", epilog)
+    parser.usage = f"{prog} [options] COMMAND ..."
     _add_common_options(parser)
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="show the version of dynkube and stop")
     return parser

@@ -24,13 +24,19 @@ def parse_targets(words: Sequence[str], *, example: str) -> list[Target]:
     """
     if not words:
         raise UsageError(f"which resource? For example: {example}")
-    if any("/" in word for word in words):
+    if "/" in words[0]:
         return _pairs(words)
     resources = words[0].split(",")
     if not all(resources):
         raise UsageError(f"{words[0]!r} names no resource before or after a comma")
-    if any(not name for name in words[1:]):
-        raise UsageError("an object's name cannot be empty")
+    for name in words[1:]:
+        if not name:
+            raise UsageError("an object's name cannot be empty")
+        if "/" in name:
+            raise UsageError(
+                f"{name!r} cannot be the name of an object: write the resource once and then names, "
+                "or every argument as resource/name"
+            )
     return [Target(resource, tuple(words[1:])) for resource in resources]
 
 

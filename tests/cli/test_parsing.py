@@ -68,8 +68,16 @@ class TestHelp:
         assert main(["--help"]) == OK
         shown = capsys.readouterr().out
         for command in COMMANDS:
-            assert command.name in shown
-            assert command.summary in shown
+            word, *more = command.name.split()
+            assert f"  {word} " in shown
+            assert more or command.summary in shown
+
+    def test_groups_have_an_overview(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`dynkube config --help` lists the commands below it, and `dynkube config` alone says so."""
+        assert main(["config", "--help"]) == OK
+        assert "  use-context " in capsys.readouterr().out
+        assert main(["config"]) == USAGE
+        assert "which config command?" in capsys.readouterr().err
 
     @pytest.mark.parametrize("command", [each.name for each in COMMANDS])
     def test_each_command_has_help(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
