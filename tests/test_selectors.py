@@ -294,9 +294,9 @@ def test_label_selector_parameter_is_checked(value: Any) -> None:
 
 def test_error_about_a_parameter_quotes_the_selector() -> None:
     """What the server would say comes after the text it is about."""
-    with pytest.raises(InvalidSelectorError, match="^label selector 'a=b=c': found '=', expected: ',' or 'end of"):
+    with pytest.raises(InvalidSelectorError, match=r"^label selector 'a=b=c': found '=', expected: ',' or 'end of"):
         label_selector("a=b=c")
-    with pytest.raises(InvalidSelectorError, match="^field selector 'a': invalid selector"):
+    with pytest.raises(InvalidSelectorError, match=r"^field selector 'a': invalid selector"):
         field_selector("a")
 
 
