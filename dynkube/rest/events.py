@@ -108,7 +108,8 @@ class EventStream(Iterator[dict[str, Any]]):
 
     @staticmethod
     def _many(text: bytes) -> list[Any]:
-        values = json.loads(b"[" + text.replace(b"\n", b",") + b"]")
+        # The newline stays: a raw one inside a string has to remain the error it is.
+        values = json.loads(b"[" + text.replace(b"\n", b",\n") + b"]")
         return values if isinstance(values, list) else [values]
 
     def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[Any, None, bytes]:

@@ -71,7 +71,7 @@ def encode_query(params: Mapping[str, str | int | bool | Sequence[str] | None]) 
         value = params[key]
         if value is None:
             continue
-        items = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+        items = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else (value,)
         pairs += [f"{quote_plus(key)}={quote_plus(_text(key, item))}" for item in items]
     return "&".join(pairs)
 

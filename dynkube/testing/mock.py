@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dynkube.config import UNSET
@@ -51,9 +51,10 @@ class MockTransport:
     Safe to share between threads.
     """
 
-    def __init__(self, rules: Callable[[HTTPRequest], HTTPResponse] | Mapping[str, Rule | list[Rule]]) -> None:
+    def __init__(self, rules: Callable[[HTTPRequest], HTTPResponse] | Mapping[str, Rule | Sequence[Rule]]) -> None:
         self._rules = rules
         self._lock = threading.Lock()
+        self._used: dict[str, int] = {}
         #: Every request sent so far, in order.
         self.requests: list[HTTPRequest] = []
         #: Whether `close()` was called.
@@ -90,8 +91,10 @@ class MockTransport:
         path = request.target.partition("?")[0]
         for key in (f"{request.method} {request.target}", f"{request.method} {path}"):
             rule = self._rules.get(key)
-            if isinstance(rule, list):
-                return rule.pop(0) if len(rule) > 1 else rule[0]
+            if isinstance(rule, Sequence):
+                used = self._used.get(key, 0)
+                self._used[key] = used + 1
+                return rule[min(used, len(rule) - 1)]
             if rule is not None:
                 return rule
         return status_answer(404, "NotFound", f"the mock has no rule for {request.method} {request.target}")
