@@ -1,0 +1,37 @@
+"""Scale anything that has a scale: the subresource has a kind and verbs of its own."""
+
+from __future__ import annotations
+
+import dynkube
+
+NAMESPACE = "dynkube-scale"
+
+
+def main(dyn: dynkube.DynamicClient) -> None:
+    """Read, replace and patch the scale of a deployment."""
+    dyn.resource("namespaces").create({"metadata": {"name": NAMESPACE}})
+    labels = {"app": "web"}
+    deployments = dyn.resource("deploy").namespace(NAMESPACE)
+    deployments.create(
+        {
+            "metadata": {"name": "web"},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}},
+            },
+        }
+    )
+    scale = deployments.subresource("scale")
+    current = scale.get("web")
+    print(current["kind"], "of", current["apiVersion"], "says", current["spec"]["replicas"])
+    current["spec"]["replicas"] = 4
+    scale.update(current)
+    print("replaced:", deployments.get("web")["spec"]["replicas"])
+    print("patched:", scale.patch("web", {"spec": {"replicas": 2}})["spec"]["replicas"])
+    dyn.resource("namespaces").delete(NAMESPACE)
+
+
+if __name__ == "__main__":
+    with dynkube.connect() as client:
+        main(client)
