@@ -42,12 +42,18 @@ def print_objects(objects: list[JSONObject], *, output: str, as_list: bool, mana
 
 
 def as_text(body: JSONObject, output: str) -> str:
-    """Return `body` as "json" (keys sorted, indented by four) or "yaml", ending in a newline."""
+    """Return `body` as "json" or "yaml", keys sorted as kubectl sorts them, ending in a newline."""
     if output == "json":
         return json.dumps(body, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
     from dynkube.objects import dump_yaml
 
-    return dump_yaml(body)
+    return dump_yaml(_sorted(body))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(each) for each in value] if isinstance(value, list) else value
 
 
 def without_managed_fields(obj: JSONObject) -> JSONObject:

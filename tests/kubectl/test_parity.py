@@ -1,0 +1,123 @@
+"""`dynkube` and kubectl print the same for the same server."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dynkube.cli import main
+from dynkube.objects import load_yaml
+
+if TYPE_CHECKING:
+    from kubectl.running import Kubectl
+
+pytestmark = pytest.mark.kubectl
+
+#: Older ones have other columns, options or orders.
+SINCE = (1, 27)
+
+
+@pytest.fixture
+def recent(kubectl: Kubectl) -> Kubectl:
+    """Return kubectl if it is recent enough to compare with."""
+    version = json.loads(kubectl("version", "--client", "-o", "json"))["clientVersion"]
+    if (int(version["major"]), int(re.sub(r"\D", "", version["minor"]))) < SINCE:
+        pytest.skip(f"kubectl {version['gitVersion']} prints otherwise than today's")
+    return kubectl
+
+
+def both(kubectl: Kubectl, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
+    """Return what kubectl and dynkube print for the same words."""
+    theirs = kubectl.run(*words)
+    capsys.readouterr()
+    code = main(["--kubeconfig", kubectl.environment["KUBECONFIG"], "-n", kubectl.namespace, *words])
+    ours = capsys.readouterr()
+    assert (code, theirs.returncode) in {(0, 0), (1, 1)}
+    return theirs.stdout + theirs.stderr, ours.out + ours.err
+
+
+def ageless(text: str) -> str:
+    """Return `text` without ages, which differ from one second to the next, and without the padding after them."""
+    return re.sub(r"\b\d+[smhd]\b *", "AGE ", text)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["-o", "wide"],
+        ["-o", "name"],
+        ["--namespaced=true"],
+        ["--namespaced=false"],
+        ["--verbs=list,watch"],
+        ["--api-group=apps"],
+        ["--api-group="],
+        ["--categories=all"],
+        ["--sort-by=name"],
+        ["--sort-by=kind"],
+        ["--no-headers"],
+    ],
+    ids=" ".join,
+)
+def test_api_resources(recent: Kubectl, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same rows, in the same columns and the same order.
+
+    Other tests define kinds of their own meanwhile: their groups are left out on both sides.
+    """
+    theirs, ours = both(recent, capsys, "api-resources", *options)
+    assert without_examples(ours) == without_examples(theirs)
+
+
+def without_examples(text: str) -> list[list[str]]:
+    """Return the words of each line that is not about another test's kinds."""
+    return [line.split() for line in text.splitlines() if "example.com" not in line]
+
+
+def test_api_versions(recent: Kubectl, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same group versions."""
+    theirs, ours = both(recent, capsys, "api-versions")
+    assert without_examples(ours) == without_examples(theirs)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["deploy"],
+        ["deploy", "-o", "wide"],
+        ["deploy", "web", "--no-headers"],
+        ["cm,deploy"],
+        ["cm,secrets,deploy"],
+        ["deploy/web", "cm/a"],
+        ["cm", "b", "a"],
+        ["cm", "-l", "tier=front"],
+        ["cm", "--show-labels"],
+        ["cm", "-L", "tier"],
+        ["cm", "missing"],
+        ["cm", "a", "missing"],
+        ["secrets"],
+        ["svc,deploy", "-o", "wide"],
+        ["all"],
+        ["cm,deploy", "-o", "name"],
+        ["cm", "a", "-o", "yaml"],
+        ["cm,deploy", "-o", "yaml"],
+        ["deploy", "web", "-o", "json"],
+        ["deploy", "-o", "json"],
+    ],
+    ids=" ".join,
+)
+def test_get(recent: Kubectl, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same output, to the character, but for ages and for which quotes YAML is written with."""
+    recent("create", "deployment", "web", "--image=busybox:1.36")
+    recent("create", "configmap", "a", "--from-literal=k=v")
+    recent("create", "configmap", "b", "--from-literal=long=one\ntwo")
+    recent("label", "configmap", "a", "tier=front")
+    recent("create", "service", "clusterip", "web", "--tcp=80:8080")
+    theirs, ours = both(recent, capsys, "get", *words)
+    if "yaml" in words:
+        assert load_yaml(ours) == load_yaml(theirs)
+        assert list(load_yaml(ours)) == list(load_yaml(theirs))
+    else:
+        assert ageless(ours) == ageless(theirs)
