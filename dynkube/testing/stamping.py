@@ -72,17 +72,3 @@ def stamp_update(metadata: dict[str, Any], old: Mapping[str, Any]) -> None:
             metadata[name] = old[name]
         else:
             metadata.pop(name, None)
-
-
-def same_but_times(obj: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Tell whether two versions differ in nothing but resourceVersion and the times in managedFields."""
-    return _without_times(obj) == _without_times(old)
-
-
-def _without_times(obj: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "resourceVersion"}
-    if metadata.get("managedFields"):
-        metadata["managedFields"] = [
-            {name: value for name, value in entry.items() if name != "time"} for entry in metadata["managedFields"]
-        ]
-    return {**obj, "metadata": metadata}

@@ -24,7 +24,7 @@ from dynkube.testing.negotiation import BODY_TYPES, JSON, YAML
 from dynkube.testing.options import WriteOptions, manager_name, write_options
 from dynkube.testing.pruning import prune
 from dynkube.testing.selection import rules_of
-from dynkube.testing.stamping import generated_name, ordered, same_but_times, stamp_new, stamp_update
+from dynkube.testing.stamping import generated_name, ordered, stamp_new, stamp_update
 from dynkube.testing.storage import ExistsError
 from dynkube.testing.validation import validate
 
@@ -287,7 +287,7 @@ def replace(
 def _store(cluster: Cluster, resource: Resource, record: Record, obj: dict[str, Any], change: Change) -> ObjectAnswer:
     obj = ordered(obj, custom=resource.custom)
     old = cluster.shown(resource, record)
-    if same_but_times(obj, old):
+    if managed_fields.same_but_time(old, obj):
         return ObjectAnswer(old, resource, 200, record)
     if change.dry_run:
         return ObjectAnswer(obj, resource)
@@ -376,12 +376,15 @@ def _object(document: Any) -> dict[str, Any]:
 def _apply(call: Call, resource: Resource) -> ObjectAnswer:
     options = write_options(call.route.query, "PatchOptions", applying=True)
     cluster, schema = call.cluster, call.cluster.schema_of(resource)
-    validation: Any = options.field_validation
-    applied, warnings = decode(
-        call.request.body, YAML, gvk=resource.gvk, resource=resource, schema=schema, validation=validation
-    )
-    call.warnings += warnings
+    repeated: list[str] = []
+    applied = server_side_apply.parse(call.request.body, repeated)
+    if repeated and options.field_validation == "Strict":
+        raise failures.bad_request(f"error strict decoding YAML: {', '.join(repeated)}")
+    if options.field_validation == "Warn":
+        call.warnings += repeated
     metadata = applied.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
+        raise failures.bad_request("metadata must be an object")
     if metadata.get("managedFields"):
         raise failures.bad_request("metadata.managedFields must be nil")
     check_name(call, metadata)
