@@ -33,6 +33,7 @@ COMMANDS = (
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
+    Command("explain", "dynkube.cli.explain:configure", "Show what the server's schema says of a resource's fields"),
     Command("config view", "dynkube.cli.config_view:configure", "Show the merged kubeconfig, secrets hidden"),
     Command("config get-contexts", "dynkube.cli.config_read:configure_get_contexts", "Show the kubeconfig's contexts"),
     Command("config current-context", "dynkube.cli.config_read:configure_current_context", "Show the current context"),

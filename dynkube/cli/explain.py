@@ -1,0 +1,97 @@
+"""`dynkube explain`: what the server's schema says of a resource's fields, built-in or custom."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from dynkube.cli.exits import OK
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from dynkube.cli.parsing import Parser
+    from dynkube.discovery.explain import Field
+    from dynkube.names import GroupVersionKind
+
+#: Longest line of a description, in characters.
+WIDTH = 80
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options of `explain`."""
+    parser.add_argument("target", metavar="RESOURCE[.FIELD...]", help="deploy | deploy.spec.template.spec.containers")
+    parser.add_argument("--api-version", metavar="GROUP/VERSION", help="instead of the server's preferred one: apps/v1")
+    parser.switch("--recursive", text="the names and types of all fields below, without descriptions")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the schema says; returns the exit code."""
+    from dynkube.cli.cluster import Cluster
+    from dynkube.discovery.openapi import OpenAPIClient
+
+    resource, _, path = options.target.partition(".")
+    with Cluster(options) as cluster:
+        kind = cluster.dyn.mapper.resolve(options.api_version, resource).gvk
+        field = OpenAPIClient(cluster.dyn.rest).explain(kind, path)
+        lines = [*_identity(kind), *_heading(field, is_kind=not path), *_fields(field, recursive=options.recursive)]
+    for line in lines:
+        print(line)
+    return OK
+
+
+def _identity(kind: GroupVersionKind) -> Iterator[str]:
+    if kind.group:
+        yield f"GROUP:      {kind.group}"
+    yield f"KIND:       {kind.kind}"
+    yield f"VERSION:    {kind.version}"
+    yield ""
+
+
+def _heading(field: Field, *, is_kind: bool) -> Iterator[str]:
+    if not is_kind:
+        yield f"FIELD: {_signature(field, ' ')}"
+        if field.enum:
+            yield "ENUM:"
+            yield from (f"    {value}" for value in field.enum)
+        if field.has_default:
+            yield f"DEFAULT: {_json(field.default)}"
+        yield ""
+    yield "DESCRIPTION:"
+    texts = [text for text in (field.description, field.type_description) if text]
+    for text in dict.fromkeys(texts):
+        yield from _wrapped(text, 4)
+    if not texts:
+        yield "    <empty>"
+    yield ""
+
+
+def _fields(field: Field, *, recursive: bool) -> Iterator[str]:
+    listed = list(field.walk()) if recursive else [(0, child) for child in field.fields()]
+    if listed:
+        yield "FIELDS:"
+    for depth, child in listed:
+        margin = "  " * (depth + 1)
+        yield f"{margin}{_signature(child, chr(9))}"
+        if child.enum:
+            yield f"{margin}enum: {', '.join(map(str, child.enum))}"
+        if not recursive:
+            yield from _wrapped(child.description or "<no description>", 4)
+            yield ""
+
+
+def _signature(field: Field, gap: str) -> str:
+    return f"{field.name}{gap}<{field.type}>{' -required-' if field.required else ''}"
+
+
+def _wrapped(text: str, margin: int) -> Iterator[str]:
+    for paragraph in text.splitlines():
+        yield textwrap.fill(paragraph, WIDTH, initial_indent=" " * margin, subsequent_indent=" " * margin)
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
