@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from dynkube.discovery.discovered import Names, VersionResources
 
-#: Members of a resource that are lists of strings, and that of a subresource.
+#: Members of a resource that are lists of strings.
 _LISTS = ("verbs", "shortNames", "categories")
-_VERBS = ("verbs",)
 
 
 def decode_aggregated(document: Any, *, core: bool) -> Part:
@@ -120,42 +119,40 @@ def _is_orderly(entries: list[Any]) -> bool:
     names: set[str] = set()
     try:
         for entry in entries:
-            name = entry["resource"]
-            if not name or not _gather(entry, _LISTS, strings) or not entry["responseKind"]["kind"]:
+            name, response = entry["resource"], entry["responseKind"]
+            if not name or not response["kind"]:
                 return False
             names.add(name)
             strings.append(name)
+            # values() also takes in members nobody reads; a surprise there costs the short cut, not correctness.
+            strings += response.values()
             singular = entry.get("singularResource")
             if singular is not None:
                 strings.append(singular)
+            for key in _LISTS:
+                value = entry.get(key)
+                if value is not None:
+                    if type(value) is not list:
+                        return False
+                    strings += value
             children = entry.get("subresources")
             if children is None:
                 continue
             if type(children) is not list:
                 return False
             for child in children:
-                if not child["subresource"] or not _gather(child, _VERBS, strings):
+                name, verbs = child["subresource"], child.get("verbs")
+                if not name or (verbs is not None and type(verbs) is not list):
                     return False
-                strings.append(child["subresource"])
+                strings.append(name)
+                strings += verbs or ()
+                response = child.get("responseKind")
+                if response is not None:
+                    strings += response.values()
         "".join(strings)
     except (TypeError, KeyError, AttributeError):
         return False
     return len(names) == len(entries)
-
-
-def _gather(entry: dict[str, Any], lists: tuple[str, ...], strings: list[str]) -> bool:
-    """Add what must be strings in ``entry`` and its responseKind to ``strings``; False where a list is none."""
-    for key in lists:
-        value = entry.get(key)
-        if value is not None:
-            if type(value) is not list:
-                return False
-            strings += value
-    response = entry.get("responseKind")
-    if response is not None:
-        # values() also takes in members this package does not know; a surprise there costs speed, not correctness.
-        strings += response.values()
-    return True
 
 
 def _decode_resource(group_version: GroupVersion, resource: Any, interner: Interner) -> list[ResourceRow]:
