@@ -1,0 +1,54 @@
+"""``python -m benchmarks``: measure, print the table and the targets, write JSON and the chart."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.clients import MODULES
+from benchmarks.jobs import JOBS
+from benchmarks.measuring import available, canned_server, run
+
+#: Fewer runs than this give a median nobody should believe.
+ROUNDS = 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmarks; 0 when every target that was measured is met, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"runs of each job (default {ROUNDS})")
+    parser.add_argument("--jobs", nargs="*", choices=[job.name for job in JOBS], help="only these")
+    parser.add_argument(
+        "--clients", nargs="*", choices=list(MODULES), default=list(MODULES), help="only these, and the floor"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("benchmarks/results"), help="folder of results.json and chart.svg"
+    )
+    options = parser.parse_args(arguments)
+    jobs = [job for job in JOBS if not options.jobs or job.name in options.jobs]
+    clients = available(["floor", *(client for client in options.clients if client != "floor")])
+    with canned_server() as addresses:
+        results = run(jobs, clients, options.rounds, addresses)
+    print(report.table(results, jobs, clients))
+    for job, failures in results.failures.items():
+        for client, why in failures.items():
+            if why != "has no such job":
+                print(f"not measured: {client}, {job}: {why}")
+    print()
+    judged = report.targets(results, jobs)
+    for held, sentence in judged:
+        print(f"{'held  ' if held else 'MISSED'}  {sentence}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    document = {"python": platform.python_version(), "machine": platform.machine(), "values": results.values,
+                "failures": results.failures, "targets": [{"held": h, "text": s} for h, s in judged]}  # fmt: skip
+    (options.output / "results.json").write_text(json.dumps(document, indent=1))
+    (options.output / "chart.svg").write_text(report.chart(results, clients))
+    return 0 if all(held for held, _ in judged) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

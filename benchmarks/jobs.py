@@ -1,0 +1,64 @@
+"""What is measured, by which figure, and what dynkube promises of it as a ratio to the floor of the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise: the median of `figure` over the median of the floor's is at most `at_most`."""
+
+    figure: str
+    at_most: float
+    #: The floor's job when it is another than the client's.
+    floor_job: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the table."""
+
+    name: str
+    title: str
+    figure: str
+    targets: tuple[Target, ...] = ()
+    #: Runs over the link held to 100 Mbit/s.
+    slow: bool = False
+    #: Only dynkube and the floor have it.
+    own: bool = False
+
+
+JOBS = (
+    Job("get", "one get, warm, TLS: CPU", "cpu_ms", (Target("cpu_ms", 1.5),)),
+    Job("list_pods", "list of 5,000 pods", "wall_ms", (Target("wall_ms", 1.05), Target("peak_mb", 1.0))),
+    Job("iterate_pods", "5,000 pods, page by page", "wall_ms", (Target("wall_ms", 1.2),)),
+    Job("watch_events", "5,000 watch events", "wall_ms", (Target("wall_ms", 1.15),)),
+    Job(
+        "informer_pods",
+        "informer synced, 5,000 pods",
+        "wall_ms",
+        (Target("wall_ms", 1.3), Target("peak_mb", 1.0)),
+        own=True,
+    ),
+    Job(
+        "informer_config_maps",
+        "informer synced, 50,000 config maps",
+        "wall_ms",
+        (Target("wall_ms", 1.3), Target("peak_mb", 1.0)),
+        own=True,
+    ),
+    Job("create_1", "create, 1 thread: CPU per object", "cpu_ms", (Target("cpu_ms", 1.4),)),
+    Job("create_8", "create, 8 threads: CPU per object", "cpu_ms", (Target("cpu_ms", 1.4),)),
+    Job("cold_start", "cold start: import, configuration, discovery, one get", "wall_ms", (Target("wall_ms", 1.5),)),
+    Job("cold_start_with_disk_cache", "cold start with a disk cache", "wall_ms", own=True),
+    Job("import", "import", "wall_ms", (Target("wall_ms", 1.3),)),
+    Job("help", "the command's --help", "wall_ms", (Target("wall_ms", 1.5),), own=True),
+    Job("list_pods_plain", "list over 100 Mbit/s, not compressed", "wall_ms", slow=True, own=True),
+    Job("list_pods_gzip", "list over 100 Mbit/s, gzip", "wall_ms", slow=True, own=True),
+)
+
+#: An absolute promise of the issue: the process that pages through 5,000 pods stays under this many MB.
+ITERATE_PEAK_MB = 90.0
+#: Eight threads on two cores create at least this many times faster than one.
+CREATE_SPEED_UP = 1.5

@@ -1,0 +1,146 @@
+"""Run the jobs: each in a process of its own, clients in turn within a round, so that noise falls on all alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.clients import MODULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.jobs import Job
+
+#: A job that takes longer than this many seconds is given up and reported as such.
+LIMIT = 300
+
+
+@dataclass
+class Results:
+    """Every figure of every run: job → client → figure → values."""
+
+    values: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+    failures: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, job: str, client: str, figures: dict[str, float]) -> None:
+        """Keep the figures of one run."""
+        kept = self.values.setdefault(job, {}).setdefault(client, {})
+        for name, value in figures.items():
+            kept.setdefault(name, []).append(value)
+
+    def median(self, job: str, client: str, figure: str) -> float | None:
+        """Return the median of a figure, None when it was not measured."""
+        values = self.values.get(job, {}).get(client, {}).get(figure)
+        return median(values) if values else None
+
+    def spread(self, job: str, client: str, figure: str) -> float:
+        """Return (largest - smallest) / median: how far to trust the median."""
+        values = self.values.get(job, {}).get(client, {}).get(figure) or [0.0]
+        return (max(values) - min(values)) / (median(values) or 1.0)
+
+    def ratio(self, job: str, client: str, figure: str) -> float | None:
+        """Return the median over the floor's median of the same run."""
+        ours, floor = self.median(job, client, figure), self.median(job, "floor", figure)
+        return ours / floor if ours is not None and floor else None
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the canned server listens."""
+
+    fast: str
+    slow: str
+    ca_file: str
+
+
+@contextmanager
+def canned_server() -> Iterator[Addresses]:
+    """Start the canned server in a process of its own; it ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="dynkube-bench-") as folder:
+        command = [sys.executable, "-m", "benchmarks.server", folder]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            ports = json.loads(process.stdout.readline())
+            ca_file = str(Path(folder) / "ca.crt")
+            try:
+                yield Addresses(f"https://127.0.0.1:{ports['fast']}", f"https://127.0.0.1:{ports['slow']}", ca_file)
+            finally:
+                process.stdin.close()
+
+
+def run(jobs: list[Job], clients: list[str], rounds: int, addresses: Addresses) -> Results:
+    """Measure every job `rounds` times for every client that can do it."""
+    results = Results()
+    with tempfile.TemporaryDirectory(prefix="dynkube-bench-cache-") as cache:
+        for job in jobs:
+            missing: set[str] = set()
+            for number in range(rounds):
+                for client in clients:
+                    if client in missing or (job.own and client not in ("floor", "dynkube")):
+                        continue
+                    figures = run_once(job, client, addresses, cache)
+                    if isinstance(figures, str):
+                        missing.add(client)
+                        results.failures.setdefault(job.name, {})[client] = figures
+                    else:
+                        results.add(job.name, client, figures)
+                print(f"\r{job.title}: round {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
+            print(file=sys.stderr)
+    return results
+
+
+def run_once(job: Job, client: str, addresses: Addresses, cache: str) -> dict[str, float] | str:
+    """Return the figures of one run in a fresh process, or why there are none."""
+    if job.name == "help":
+        return time_help(client)
+    url = addresses.slow if job.slow else addresses.fast
+    name = job.name
+    if client == "floor":
+        name = {"cold_start_with_disk_cache": "cold_start"}.get(name, "list_pods" if job.slow else name)
+    command = [sys.executable, "-m", "benchmarks.worker", client, name, url, addresses.ca_file]
+    if name == "cold_start_with_disk_cache":
+        command.append(cache)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return f"more than {LIMIT} s"
+    if done.returncode != 0:
+        return (done.stderr.strip().splitlines() or ["no message"])[-1][:160]
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return "has no such job" if "unsupported" in figures else figures
+
+
+def time_help(client: str) -> dict[str, float]:
+    """Return the time of ``dynkube --help``; the floor is a process that imports requests."""
+    command = (
+        [sys.executable, "-c", "import requests"]
+        if client == "floor"
+        else [sys.executable, "-m", "dynkube.cli", "--help"]
+    )
+    began = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=dict(os.environ))
+    return {"wall_ms": (time.perf_counter() - began) * 1000}
+
+
+def available(clients: list[str]) -> list[str]:
+    """Return those of `clients` whose package is installed here; the floor and dynkube always are."""
+    import importlib.util
+
+    package = {"pykube-ng": "pykube"}
+    return [
+        client
+        for client in clients
+        if client in MODULES
+        and (client == "floor" or importlib.util.find_spec(package.get(client, client)) is not None)
+    ]

@@ -1,0 +1,267 @@
+"""A TLS server in a process of its own that answers with canned bytes, faster than any client can read them.
+
+The embedded API server is not used for this: its speed would hide the client's. It only lends its discovery documents,
+recorded once at the start. ``python -m benchmarks.server DIR`` writes the certificate authority to DIR/ca.crt and
+prints the two addresses it serves: one as fast as loopback is, one held to 100 Mbit/s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import json
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from dynkube.testing.certificates import generate
+
+from benchmarks import canned
+from dynkube.testing import APIServer
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+#: A link of 100 Mbit/s carries this many bytes a second.
+SLOW_LINK = 12_500_000
+#: The API server compresses a body of 128 KiB and more, at level 1, for those who accept it.
+GZIP_FROM = 128 * 1024
+
+DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+@dataclass
+class Canned:
+    """Every answer, encoded once."""
+
+    pods: list[bytes] = field(default_factory=list)
+    pod_list: bytes = b""
+    pod_list_gzip: bytes = b""
+    pod_pages: list[bytes] = field(default_factory=list)
+    pod_events: bytes = b""
+    pod_initial_events: bytes = b""
+    config_map_list: bytes = b""
+    config_map_pages: list[bytes] = field(default_factory=list)
+    config_map_initial_events: bytes = b""
+    created: bytes = b""
+    documents: dict[tuple[str, bool], tuple[str, bytes]] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls) -> Canned:
+        """Encode the pods, the config maps, their pages and events, and record the discovery documents."""
+        pods = [canned.pod(number) for number in range(canned.PODS)]
+        maps = [canned.config_map(number) for number in range(canned.CONFIG_MAPS)]
+        pod_items = [canned.list_item(pod) for pod in pods]
+        map_items = [canned.list_item(config_map) for config_map in maps]
+        whole = canned.list_document("PodList", pod_items)
+        end = {kind: canned.bookmark(kind, initial_events_end=True) for kind in ("Pod", "ConfigMap")}
+        return cls(
+            pods=[canned.compact(pod) for pod in pods[:10]],
+            pod_list=whole,
+            pod_list_gzip=gzip.compress(whole, 1),
+            pod_pages=pages("PodList", pod_items),
+            pod_events=b"".join(canned.event("MODIFIED", pod) for pod in pods),
+            pod_initial_events=b"".join(canned.event("ADDED", pod) for pod in pods) + end["Pod"],
+            config_map_list=canned.list_document("ConfigMapList", map_items),
+            config_map_pages=pages("ConfigMapList", map_items),
+            config_map_initial_events=b"".join(canned.event("ADDED", item) for item in maps) + end["ConfigMap"],
+            created=canned.compact(maps[0]),
+            documents=record_discovery(),
+        )
+
+
+def pages(kind: str, items: list[bytes]) -> list[bytes]:
+    """Return the pages of a list; page N is fetched with the continue token ``N``."""
+    count = -(-len(items) // canned.PAGE)
+    return [
+        canned.list_document(
+            kind,
+            items[number * canned.PAGE : (number + 1) * canned.PAGE],
+            continue_=str(number + 1) if number + 1 < count else "",
+        )
+        for number in range(count)
+    ]
+
+
+def record_discovery() -> dict[tuple[str, bool], tuple[str, bytes]]:
+    """Return (path, aggregated?) → (content type, body) of every discovery document of the embedded server."""
+    import http.client
+
+    documents: dict[tuple[str, bool], tuple[str, bytes]] = {}
+    with APIServer() as server:
+        where = urlsplit(server.url)
+        connection = http.client.HTTPConnection(str(where.hostname), where.port or 80)
+
+        def record(path: str, *, aggregated: bool = False) -> dict[str, object]:
+            connection.request(
+                "GET", path, headers={"Accept": f"{DISCOVERY},application/json" if aggregated else "application/json"}
+            )
+            response = connection.getresponse()
+            body = response.read()
+            documents[path, aggregated] = (response.headers["Content-Type"], body)
+            return json.loads(body)  # type: ignore[no-any-return]
+
+        with contextlib.closing(connection):
+            for root in ("/api", "/apis"):
+                record(root, aggregated=True)
+            record("/version")
+            record("/api")
+            record("/api/v1")
+            groups = record("/apis")["groups"]
+            assert isinstance(groups, list)
+            for group in groups:
+                record(f"/apis/{group['name']}")
+                for version in group["versions"]:
+                    record(f"/apis/{version['groupVersion']}")
+    return documents
+
+
+class Connection:
+    """One client's connection: reads requests, sends canned answers, until the client goes."""
+
+    def __init__(self, stream: ssl.SSLSocket, answers: Canned, bytes_per_second: int | None) -> None:
+        """Take the connection; nothing is read before serve()."""
+        self.stream = stream
+        self.answers = answers
+        self.bytes_per_second = bytes_per_second
+
+    def serve(self) -> None:
+        """Answer until the peer closes."""
+        with self.stream, contextlib.suppress(OSError):
+            for method, target, headers in self.requests():
+                self.answer(method, target, headers)
+
+    def requests(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Yield each request's method, target and headers; its body is read and dropped."""
+        buffered = b""
+        while True:
+            while b"\r\n\r\n" not in buffered:
+                received = self.stream.recv(65_536)
+                if not received:
+                    return
+                buffered += received
+            head, buffered = buffered.split(b"\r\n\r\n", 1)
+            request, *lines = head.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            length = int(headers.get("content-length", "0"))
+            while len(buffered) < length:
+                buffered += self.stream.recv(65_536)
+            buffered = buffered[length:]
+            method, target, _ = request.split(" ", 2)
+            yield method, target, headers
+
+    def answer(self, method: str, target: str, headers: dict[str, str]) -> None:
+        """Send the canned answer of one request."""
+        path, _, query_text = target.partition("?")
+        query = {name: values[-1] for name, values in parse_qs(query_text).items()}
+        if method == "POST":
+            self.send(201, self.answers.created)
+        elif query.get("watch") in ("1", "true", "True"):
+            self.send_watch(path, query)
+        elif path.endswith(("/pods", "/configmaps")):
+            self.send_list(path, query, headers)
+        elif "/pods/" in path:
+            self.send(200, self.answers.pods[0])
+        else:
+            aggregated = "apidiscovery" in headers.get("accept", "")
+            document = self.answers.documents.get((path, aggregated)) or self.answers.documents.get((path, False))
+            if document is None:
+                self.send(404, canned.compact({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                                               "reason": "NotFound", "message": path, "code": 404}))  # fmt: skip
+            else:
+                self.send(200, document[1], content_type=document[0])
+
+    def send_list(self, path: str, query: dict[str, str], headers: dict[str, str]) -> None:
+        """Send the whole list, or the page its limit and continue ask for."""
+        pods = path.endswith("/pods")
+        all_pages = self.answers.pod_pages if pods else self.answers.config_map_pages
+        if query.get("limit", "0") != "0" or query.get("continue"):
+            self.send(200, all_pages[int(query.get("continue") or 0)])
+            return
+        if pods and "gzip" in headers.get("accept-encoding", "") and self.bytes_per_second is not None:
+            self.send(200, self.answers.pod_list_gzip, extra="Content-Encoding: gzip\r\n")
+            return
+        self.send(200, self.answers.pod_list if pods else self.answers.config_map_list)
+
+    def send_watch(self, path: str, query: dict[str, str]) -> None:
+        """Send the events at once, then stay silent until the client goes, as a quiet watch does."""
+        pods = path.endswith("/pods")
+        if query.get("sendInitialEvents") == "true":
+            body = self.answers.pod_initial_events if pods else self.answers.config_map_initial_events
+        else:
+            body = self.answers.pod_events if pods and query.get("resourceVersion") != "999999" else b""
+        self.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        view = memoryview(body)
+        for start in range(0, len(view), 65_536):
+            chunk = view[start : start + 65_536]
+            self.write(b"%x\r\n" % len(chunk) + chunk + b"\r\n")
+        with contextlib.suppress(OSError):
+            self.stream.recv(1)
+        raise ConnectionAbortedError
+
+    def send(self, status: int, body: bytes, *, content_type: str = "application/json", extra: str = "") -> None:
+        """Send a whole answer with its length."""
+        reason = {200: "OK", 201: "Created"}.get(status, "Not Found")
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
+        )
+        self.write(head.encode() + body if len(body) < 65_536 else head.encode())
+        if len(body) >= 65_536:
+            self.write(body)
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`, no faster than the link is."""
+        if self.bytes_per_second is None:
+            self.stream.sendall(data)
+            return
+        view = memoryview(data)
+        step = 65_536
+        for start in range(0, len(view), step):
+            began = time.perf_counter()
+            self.stream.sendall(view[start : start + step])
+            rest = step / self.bytes_per_second - (time.perf_counter() - began)
+            if rest > 0:
+                time.sleep(rest)
+
+
+def listen(context: ssl.SSLContext, answers: Canned, bytes_per_second: int | None) -> int:
+    """Serve on a free loopback port in threads of this process and return the port."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+
+    def accept() -> None:
+        while True:
+            raw, _ = listener.accept()
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=handle, args=(raw,), daemon=True).start()
+
+    def handle(raw: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            Connection(context.wrap_socket(raw, server_side=True), answers, bytes_per_second).serve()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def main(arguments: list[str] | None = None, announce: Callable[[str], object] = print) -> None:
+    """Serve until standard input closes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where ca.crt is written")
+    folder: Path = parser.parse_args(arguments).folder
+    certificate = generate(["127.0.0.1", "localhost"])
+    (folder / "ca.crt").write_bytes(certificate.ca)
+    context = certificate.context()
+    answers = Canned.build()
+    announce(json.dumps({"fast": listen(context, answers, None), "slow": listen(context, answers, SLOW_LINK)}))
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
