@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dynkube.dynamic.endpoint import check_resource_names, describe
 
@@ -14,14 +14,24 @@ if TYPE_CHECKING:
     from dynkube.rest import RESTClient
 
 
+class Surface(Protocol):
+    """What a binding asks about the server: names to resources, and whether it has changed."""
+
+    def now(self) -> float:
+        """Return the clock's time, for `changed`."""
+
+    def changed(self, since: float) -> bool:
+        """Ask the server again, if that was not done after `since` and not too often; tell whether it now differs."""
+
+
 class Binding:
     """One resource of one cluster, shared by every view of it.
 
-    Either `resolve` finds it by discovery on first use, or `gvr` names it exactly and discovery is never asked. Two
-    threads may resolve at once; both find the same and the mapper asks the server once.
+    Either `resolve` finds it by discovery on first use, or `api` is what discovery said, or `gvr` names it exactly and
+    discovery is never asked. Two threads may resolve at once; both find the same and the mapper asks the server once.
     """
 
-    __slots__ = ("_api", "_asked", "_gvr", "_resolve", "default_namespace", "rest")
+    __slots__ = ("_api", "_asked", "_gvr", "_resolve", "_surface", "default_namespace", "rest")
 
     def __init__(
         self,
@@ -30,6 +40,7 @@ class Binding:
         *,
         asked: str,
         resolve: Callable[[], APIResource] | None = None,
+        surface: Surface | None = None,
         gvr: GroupVersionResource | None = None,
         api: APIResource | None = None,
     ) -> None:
@@ -37,6 +48,7 @@ class Binding:
         self.default_namespace = default_namespace
         self._asked = asked
         self._resolve = resolve
+        self._surface = surface
         self._api = api
         self._gvr = api.gvr if api is not None else gvr
         if self._gvr is not None:
@@ -51,6 +63,22 @@ class Binding:
             self._api = self._resolve()
             self._gvr = self._api.gvr
         return self._api
+
+    def now(self) -> float:
+        """Return the time a call begins, for `reconsider`; 0 where there is nothing to reconsider."""
+        return 0.0 if self._surface is None else self._surface.now()
+
+    def reconsider(self, since: float) -> bool:
+        """Look the resource up anew before a call that began at `since` is refused; tell whether it is another now.
+
+        What discovery said may be hours old: a definition may have got a status, or another scope, meanwhile.
+        """
+        if self._surface is None or self._resolve is None or self._api is None:
+            return False
+        self._surface.changed(since)
+        before, self._api = self._api, self._resolve()
+        self._gvr = self._api.gvr
+        return self._api != before
 
     def gvr(self) -> GroupVersionResource:
         """Return group, version and plural name; asks discovery if they are not known yet."""

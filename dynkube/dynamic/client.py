@@ -14,7 +14,7 @@ from dynkube.names import GroupVersion, GroupVersionKind, GroupVersionResource, 
 from dynkube.rest import RESTClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from os import PathLike
     from pathlib import Path
     from types import TracebackType
@@ -56,6 +56,15 @@ def connect(
     return DynamicClient(config, cache=cache)
 
 
+class RememberedSurface(CachedDiscovery):
+    """What the server serves, as remembered, and asked about anew before something is refused for it."""
+
+    def changed(self, since: float) -> bool:
+        """Ask the server again unless it was asked after `since`; tell whether it differs. Rationed as misses are."""
+        loaded = self.load()
+        return self.refresh(loaded, since=since).discovered is not loaded.discovered
+
+
 class DynamicClient:
     """A client of one cluster that learns from the server what it serves.
 
@@ -72,7 +81,7 @@ class DynamicClient:
         self._owns_rest = rest is None
         self._rest = rest
         self._discovery: DiscoveryClient | None = None
-        self._cached: CachedDiscovery | None = None
+        self._cached: RememberedSurface | None = None
         self._mapper: RESTMapper | None = None
         self._closed = False
         # Guards the making of the parts, once each; re-entrant, since the mapper is made from discovery from rest.
@@ -132,19 +141,13 @@ class DynamicClient:
         Its first use raises NoMatchError for a name the server does not know, with the nearest it does.
         """
         if isinstance(first, APIResource):
-            return self._bound(str(first.gvr), api=first)
+            gvr = first.gvr
+            return Resource(self.bind(str(gvr), api=first, resolve=lambda: self.mapper.api_resource(gvr)))
         if isinstance(first, GroupVersionResource):
-            return self._bound(str(first), gvr=first)
+            return Resource(Binding(self.rest, self._config.namespace, asked=str(first), gvr=first))
         if isinstance(first, GroupVersionKind):
             kind = first
-            return Resource(
-                Binding(
-                    self.rest,
-                    self._config.namespace,
-                    asked=str(kind),
-                    resolve=lambda: self.mapper.mapping_for_gvk(kind),
-                )
-            )
+            return Resource(self.bind(str(kind), resolve=lambda: self.mapper.mapping_for_gvk(kind)))
         for text in (first, "" if name is None else name):
             if not isinstance(text, str):
                 raise InvalidRequestError(f"a resource is named by text, not by {text!r}")
@@ -153,14 +156,7 @@ class DynamicClient:
             GroupVersion.parse(group_version)
         check_path_segment(wanted, "resource")
         asked = wanted if group_version is None else f"{wanted} ({group_version})"
-        return Resource(
-            Binding(
-                self.rest,
-                self._config.namespace,
-                asked=asked,
-                resolve=lambda: self.mapper.resolve(group_version, wanted),
-            )
-        )
+        return Resource(self.bind(asked, resolve=lambda: self.mapper.resolve(group_version, wanted)))
 
     def for_object(self, manifest: JSONObject) -> Resource:
         """Return the resource of a manifest's apiVersion and kind, in the manifest's namespace if it has one.
@@ -196,11 +192,6 @@ class DynamicClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._config.host or 'localhost'}>"
 
-    def _bound(
-        self, asked: str, *, gvr: GroupVersionResource | None = None, api: APIResource | None = None
-    ) -> Resource:
-        return Resource(Binding(self.rest, self._config.namespace, asked=asked, gvr=gvr, api=api))
-
     def clientset(self) -> Clientset:
         """Return the groups, versions and resources as attributes: `clientset().apps_v1().deployments("prod")`."""
         from dynkube.dynamic.clientset import Clientset
@@ -227,10 +218,7 @@ class DynamicClient:
         """Return the events of the core group, which `search` for those about an object."""
         from dynkube.dynamic.events import EVENTS, EventsResource
 
-        binding = Binding(
-            self.rest, self._config.namespace, asked=str(EVENTS), resolve=lambda: self.mapper.api_resource(EVENTS)
-        )
-        resource = EventsResource(binding)
+        resource = EventsResource(self.bind(str(EVENTS), resolve=lambda: self.mapper.api_resource(EVENTS)))
         return resource if namespace is None else resource.namespace(namespace)
 
     def crds(self) -> CustomResourceDefinitions:
@@ -281,12 +269,19 @@ class DynamicClient:
             timeout=timeout,
         )
 
-    def _remembered(self) -> CachedDiscovery:
-        """Return the one memory that the mapper and the clientset share."""
-        with self._making:
-            if self._cached is None:
-                self._cached = CachedDiscovery(self.discovery)
-            return self._cached
+    def bind(self, asked: str, *, resolve: Callable[[], APIResource], api: APIResource | None = None) -> Binding:
+        """Return what the views of one resource share; `asked` is how messages call it until it is resolved."""
+        return Binding(
+            self.rest, self._config.namespace, asked=asked, resolve=resolve, surface=self._remembered(), api=api
+        )
+
+    def _remembered(self) -> RememberedSurface:
+        """Return the one memory of the server that mapper, clientset and resources share."""
+        if self._cached is None:
+            with self._making:
+                if self._cached is None:
+                    self._cached = RememberedSurface(self.discovery)
+        return self._cached
 
     def _new_discovery(self) -> DiscoveryClient:
         if self._cache is None:

@@ -13,7 +13,6 @@ import keyword
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from dynkube.dynamic.binding import Binding
 from dynkube.dynamic.events import EventsResource, is_core_events
 from dynkube.dynamic.resource import Resource
 from dynkube.errors import AmbiguousError
@@ -113,7 +112,8 @@ class ResourceGetter:
     def __call__(self, namespace: str | None = None) -> Resource:
         """Return the resource, the same as `DynamicClient.resource` makes; core events can `search` as well."""
         make = EventsResource if is_core_events(self._api) else Resource
-        binding = Binding(self._client.rest, self._client.config.namespace, asked=self._api.name, api=self._api)
+        gvr = self._api.gvr
+        binding = self._client.bind(str(gvr), api=self._api, resolve=lambda: self._client.mapper.api_resource(gvr))
         resource = make(binding)
         return resource if namespace is None else resource.namespace(namespace)
 

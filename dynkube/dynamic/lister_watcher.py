@@ -36,7 +36,7 @@ class ResourceListerWatcher:
 
     def check(self) -> None:
         """Raise what the first list or watch would refuse before it sent anything."""
-        requests.watch(self._resource.endpoint(), {})
+        self._resource.endpoint("watch")
 
     def list(
         self,
@@ -57,7 +57,7 @@ class ResourceListerWatcher:
             resource_version_match=resource_version_match,
         )
         params["labelSelector"], params["fieldSelector"] = self._selectors()
-        request = requests.list_(self._resource.endpoint(), params, cancellation)
+        request = requests.list_(self._resource.endpoint("list"), params, cancellation)
         return self._as_list(self._resource.rest.request(request))
 
     def watch(
@@ -82,7 +82,7 @@ class ResourceListerWatcher:
             timeout_seconds=timeout_seconds,
         )
         params["labelSelector"], params["fieldSelector"] = self._selectors()
-        request = requests.watch(self._resource.endpoint(), params, cancellation)
+        request = requests.watch(self._resource.endpoint("watch"), params, cancellation)
         stream = self._resource.rest.watch(request, timeout=UNSET if timeout is None else timeout)
         return stream if self._change_object is None else _Changed(stream, self._change_object)
 

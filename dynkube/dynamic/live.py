@@ -111,7 +111,7 @@ class Live(View):
         function of the object, None standing for its absence. `timeout` is in seconds, None for no limit. Raises
         WaitTimeoutError, or WaitFailedError if one of `raise_for` holds first; both carry the object as last seen.
         """
-        self.endpoint().item(name)
+        self.endpoint("watch").item(name)
         source = self.lister_watcher(field_selector={"metadata.name": name})
         source.check()
         return wait_for(source, condition, timeout=timeout, raise_for=raise_for)

@@ -30,8 +30,7 @@ class Reading(View):
 
         `resource_version="0"` accepts what the server has cached, which may be old.
         """
-        endpoint = self._prepared or self.endpoint()
-        request = requests.get(endpoint, name, resource_version)
+        request = requests.get(self.endpoint("get"), name, resource_version)
         return self._one(self._binding.rest.request(request, timeout=timeout))
 
     def get_or_none(
@@ -78,7 +77,7 @@ class Reading(View):
             resource_version=resource_version,
             resource_version_match=resource_version_match,
         )
-        request = requests.list_(self.endpoint(), params)
+        request = requests.list_(self.endpoint("list"), params)
         return self._many(self._binding.rest.request(request, timeout=timeout))
 
     def pages(
@@ -106,8 +105,7 @@ class Reading(View):
             resource_version_match=resource_version_match,
         )
         del params["continue"]
-        endpoint = self.endpoint()
-        requests.list_(endpoint, params)
+        endpoint = self.endpoint("list")
 
         def read(token: str | None, size: int | None, first: bool) -> JSONObject:
             page = {**params, "limit": size, "continue": token}

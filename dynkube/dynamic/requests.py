@@ -1,7 +1,8 @@
 """One pure builder a verb: an endpoint and the verb's options in, an `HTTPRequest` out, nothing sent.
 
 The wire of each is held by the files in tests/golden; it is client-go's dynamic client's for the same call, but for the
-newline Go writes after a JSON body.
+newline Go writes after a JSON body. Names, bodies and options are checked here; whether the resource offers the verb at
+all was checked when the endpoint was asked for (`View.endpoint`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ APPLY_MEDIA_TYPE = "application/apply-patch+yaml"
 
 def get(endpoint: Endpoint, name: str, resource_version: str | None = None) -> HTTPRequest:
     """Read one object, or its subresource where the endpoint is one."""
-    endpoint.require("get")
     target = endpoint.item(name)
     if resource_version is not None or endpoint.fixed_query:
         target = _with_query(target, {**options.get_params(resource_version), **dict(endpoint.fixed_query)})
@@ -41,7 +41,6 @@ def get(endpoint: Endpoint, name: str, resource_version: str | None = None) -> H
 
 def list_(endpoint: Endpoint, params: options.Params, cancellation: Cancellation | None = None) -> HTTPRequest:
     """Read the collection; `params` are those of `options.list_params`."""
-    endpoint.require("list")
     target = _with_query(endpoint.collection, {**params, **dict(endpoint.fixed_query)})
     return _request(
         endpoint,
@@ -56,7 +55,6 @@ def list_(endpoint: Endpoint, params: options.Params, cancellation: Cancellation
 
 def watch(endpoint: Endpoint, params: options.Params, cancellation: Cancellation | None = None) -> HTTPRequest:
     """Watch the collection; `params` are those of `options.watch_params`."""
-    endpoint.require("watch")
     target = _with_query(endpoint.collection, {**params, **dict(endpoint.fixed_query)})
     return _request(
         endpoint, "GET", target, endpoint.headers, verb="watch", cancellation=cancellation, template=endpoint.template
@@ -65,7 +63,6 @@ def watch(endpoint: Endpoint, params: options.Params, cancellation: Cancellation
 
 def create(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name: str | None = None) -> HTTPRequest:
     """Create an object; with `name`, POST to that object's subresource instead (eviction, binding, token)."""
-    endpoint.require("create")
     endpoint = bodies.place(endpoint, body, name=name)
     content = bodies.encode(bodies.complete(body, endpoint.body_kind))
     if endpoint.suffix:
@@ -80,7 +77,6 @@ def create(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name
 
 def update(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name: str | None = None) -> HTTPRequest:
     """Replace an object, or its subresource."""
-    endpoint.require("update")
     endpoint = bodies.place(endpoint, body, name=name)
     name = name if name is not None else bodies.name_of(body, why="update replaces the object of that name")
     content = bodies.encode(bodies.complete(body, endpoint.body_kind))
@@ -99,7 +95,6 @@ def patch(
 
     Merge is the default, since it works on custom resources too; strategic patches are for built-in kinds only (415).
     """
-    endpoint.require("patch")
     if patch_type is None:
         patch_type = "json" if isinstance(body, list) else "merge"
     if patch_type not in PATCH_MEDIA_TYPES:
@@ -124,7 +119,6 @@ def apply(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name:
 
     managedFields are dropped from a copy: the server refuses them, and a body read from it always has them.
     """
-    endpoint.require("patch")
     endpoint = bodies.place(endpoint, body, name=name)
     name = name if name is not None else bodies.name_of(body, why="apply creates or changes the object of that name")
     content = bodies.encode(bodies.complete(bodies.without_managed_fields(body), endpoint.body_kind))
@@ -135,7 +129,6 @@ def apply(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name:
 
 def delete(endpoint: Endpoint, name: str, delete_options: JSONObject) -> HTTPRequest:
     """Delete one object; the options are always sent, in the body."""
-    endpoint.require("delete")
     return _request(
         endpoint,
         "DELETE",
@@ -148,7 +141,6 @@ def delete(endpoint: Endpoint, name: str, delete_options: JSONObject) -> HTTPReq
 
 def delete_collection(endpoint: Endpoint, params: options.Params, delete_options: JSONObject) -> HTTPRequest:
     """Delete what a list with the same options would return. There is no such call across namespaces."""
-    endpoint.require("deletecollection")
     if endpoint.everywhere and (endpoint.api is None or endpoint.api.namespaced):
         raise NamespaceRequiredError(
             f"the server deletes {endpoint.described} one namespace at a time; say .namespace(...) first"

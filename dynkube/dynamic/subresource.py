@@ -30,13 +30,12 @@ class Subresource:
     def __init__(self, resource: Resource, name: str) -> None:
         self._resource = resource
         self._name = name
-        self._prepared: Endpoint | None = None
 
     def get(
         self, name: str, *, resource_version: str | None = None, timeout: TimeoutLike | Unset = UNSET
     ) -> JSONObject:
         """Return the subresource of the object called `name`."""
-        return self._send(requests.get(self.endpoint(), name, resource_version), timeout)
+        return self._send(requests.get(self.endpoint("get"), name, resource_version), timeout)
 
     def create(
         self,
@@ -54,7 +53,7 @@ class Subresource:
         budget forbids an eviction.
         """
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.create(self.endpoint(), body, params, name=name), timeout)
+        return self._send(requests.create(self.endpoint("create"), body, params, name=name), timeout)
 
     def update(
         self,
@@ -68,7 +67,7 @@ class Subresource:
     ) -> JSONObject:
         """Replace the subresource and return it as stored."""
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.update(self.endpoint(), body, params, name=name), timeout)
+        return self._send(requests.update(self.endpoint("update"), body, params, name=name), timeout)
 
     def patch(
         self,
@@ -83,7 +82,7 @@ class Subresource:
     ) -> JSONObject:
         """Change the subresource of the object called `name`; the kinds of patches are those of `Resource.patch`."""
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.patch(self.endpoint(), name, body, params, type), timeout)
+        return self._send(requests.patch(self.endpoint("patch"), name, body, params, type), timeout)
 
     def apply(
         self,
@@ -100,7 +99,7 @@ class Subresource:
         params = options.apply_params(
             dry_run=dry_run, field_manager=field_manager, field_validation=field_validation, force=force
         )
-        return self._send(requests.apply(self.endpoint(), body, params, name=name), timeout)
+        return self._send(requests.apply(self.endpoint("patch"), body, params, name=name), timeout)
 
     def delete(
         self,
@@ -119,7 +118,7 @@ class Subresource:
             resource_version=None,
             dry_run=dry_run,
         )
-        return self._send(requests.delete(self.endpoint(), name, body), timeout)
+        return self._send(requests.delete(self.endpoint("delete"), name, body), timeout)
 
     def namespace(self, name: str) -> Subresource:
         """Return this subresource of the objects in the namespace `name`."""
@@ -133,11 +132,9 @@ class Subresource:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name} of {self._resource!r}>"
 
-    def endpoint(self) -> Endpoint:
-        """Return the prepared paths and rules of this subresource; raises UnsupportedVerbError if there is none."""
-        if self._prepared is None:
-            self._prepared = self._resource.endpoint().subresource(self._name)
-        return self._prepared
+    def endpoint(self, verb: str = "") -> Endpoint:
+        """Return the prepared paths and rules; raises UnsupportedVerbError if there is no such subresource or verb."""
+        return self._resource.endpoint(verb, self._name)
 
     def _send(self, request: HTTPRequest, timeout: TimeoutLike | Unset) -> JSONObject:
         return self._resource.rest.request(request, timeout=timeout)

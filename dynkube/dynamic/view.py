@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic import requests
 from dynkube.dynamic.endpoint import JSON, Endpoint, prepare, segment
+from dynkube.errors import NamespaceNotAllowedError, UnsupportedVerbError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,14 +76,35 @@ class View:
         """Return what discovery says of this resource; None for an exact GroupVersionResource, never looked up."""
         return self._binding.api()
 
-    def endpoint(self) -> Endpoint:
+    def endpoint(self, verb: str = "", subresource: str = "") -> Endpoint:
         """Return the prepared paths and rules of this view, from which `dynkube.dynamic.requests` builds requests.
 
-        Asks discovery on first use. Raises NamespaceNotAllowedError for a namespace on a cluster-scoped resource.
+        Asks discovery on first use. Raises UnsupportedVerbError if the resource does not offer `verb` or has no such
+        `subresource`, and NamespaceNotAllowedError for a namespace on a cluster-scoped resource; not before discovery
+        was asked again, if what it said is older than this call.
         """
-        if self._prepared is None:
+        since = self._binding.now()
+        try:
+            return self._look_up(verb, subresource)
+        except (UnsupportedVerbError, NamespaceNotAllowedError):
+            if not self._binding.reconsider(since):
+                raise
+        self._prepared = None
+        return self._look_up(verb, subresource)
+
+    def path(self, name: str | None = None, *, subresource: str | None = None) -> str:
+        """Return the validated, encoded path of the collection, of one object, or of its subresource."""
+        return requests.object_path(self.endpoint(), name, subresource)
+
+    def __repr__(self) -> str:
+        scope = "all namespaces" if self._everywhere else self._namespace
+        return f"<{type(self).__name__} {self._binding}{f' in {scope}' if scope else ''}>"
+
+    def _look_up(self, verb: str, subresource: str) -> Endpoint:
+        found = self._prepared
+        if found is None:
             api = self._binding.api()
-            self._prepared = prepare(
+            found = self._prepared = prepare(
                 self._binding.gvr(),
                 api,
                 namespace=self._namespace,
@@ -93,15 +115,11 @@ class View:
                 fixed_query=self._fixed_query,
                 cancellation=self._cancellation,
             )
-        return self._prepared
-
-    def path(self, name: str | None = None, *, subresource: str | None = None) -> str:
-        """Return the validated, encoded path of the collection, of one object, or of its subresource."""
-        return requests.object_path(self.endpoint(), name, subresource)
-
-    def __repr__(self) -> str:
-        scope = "all namespaces" if self._everywhere else self._namespace
-        return f"<{type(self).__name__} {self._binding}{f' in {scope}' if scope else ''}>"
+        if subresource:
+            found = found.subresource(subresource)
+        if verb:
+            found.require(verb)
+        return found
 
     def _copy(self, **changes: Any) -> Self:
         """Return this view with attributes changed: a subclass may have more of them than are known here."""

@@ -44,7 +44,7 @@ class Writing(View):
         knows them. `dry_run` goes through admission and validation and stores nothing.
         """
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.create(self.endpoint(), obj, params), timeout)
+        return self._send(requests.create(self.endpoint("create"), obj, params), timeout)
 
     def update(
         self,
@@ -60,7 +60,7 @@ class Writing(View):
         With the metadata.resourceVersion it was read with, raises Conflict if it changed since.
         """
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.update(self.endpoint(), obj, params), timeout)
+        return self._send(requests.update(self.endpoint("update"), obj, params), timeout)
 
     def update_status(
         self,
@@ -73,7 +73,7 @@ class Writing(View):
     ) -> JSONObject:
         """Replace the status of the object of `obj`'s name; the server ignores the rest of `obj`."""
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.update(self.endpoint().subresource("status"), obj, params), timeout)
+        return self._send(requests.update(self.endpoint("update", "status"), obj, params), timeout)
 
     def patch(
         self,
@@ -92,7 +92,7 @@ class Writing(View):
         lists by key, for built-in kinds only: the server answers UnsupportedMediaType for custom resources.
         """
         params = options.write_params(dry_run=dry_run, field_manager=field_manager, field_validation=field_validation)
-        return self._send(requests.patch(self.endpoint(), name, body, params, type), timeout)
+        return self._send(requests.patch(self.endpoint("patch"), name, body, params, type), timeout)
 
     def apply(
         self,
@@ -112,7 +112,7 @@ class Writing(View):
         params = options.apply_params(
             dry_run=dry_run, field_manager=field_manager, field_validation=field_validation, force=force
         )
-        return self._send(requests.apply(self.endpoint(), obj, params), timeout)
+        return self._send(requests.apply(self.endpoint("patch"), obj, params), timeout)
 
     def apply_status(
         self,
@@ -128,7 +128,7 @@ class Writing(View):
         params = options.apply_params(
             dry_run=dry_run, field_manager=field_manager, field_validation=field_validation, force=force
         )
-        return self._send(requests.apply(self.endpoint().subresource("status"), obj, params), timeout)
+        return self._send(requests.apply(self.endpoint("patch", "status"), obj, params), timeout)
 
     def delete(
         self,
@@ -156,7 +156,7 @@ class Writing(View):
             dry_run=dry_run,
             ignore_store_read_error=ignore_store_read_error,
         )
-        return self._send(requests.delete(self.endpoint(), name, body), timeout)
+        return self._send(requests.delete(self.endpoint("delete"), name, body), timeout)
 
     def delete_collection(
         self,
@@ -190,7 +190,7 @@ class Writing(View):
             resource_version=None,
             dry_run=dry_run,
         )
-        request = requests.delete_collection(self.endpoint(), params, body)
+        request = requests.delete_collection(self.endpoint("deletecollection"), params, body)
         return self._binding.rest.request(request, timeout=timeout)
 
     def _send(self, request: HTTPRequest, timeout: TimeoutLike | Unset) -> JSONObject:

@@ -207,3 +207,99 @@ def test_connect_says_what_is_wrong(tmp_path: Path) -> None:
         dynkube.connect("three", kubeconfig=str(file))
     with pytest.raises(TypeError, match="namespce"):
         dynkube.connect(kubeconfig=str(file), namespce="x")
+
+
+# -- what discovery said may be old ---------------------------------------------------------------------------------
+
+
+class Upgraded(Recorded):
+    """A server whose shirts get a status and the verb delete at the first refresh."""
+
+    def __init__(self, *, after: int = 1) -> None:
+        super().__init__()
+        self.after = after
+        self.asked = 0
+
+    def _find(self, request: Any) -> tuple[int, dict[str, str], Any]:
+        if request.target not in ("/api", "/apis"):
+            return 200, {"Content-Type": "application/json"}, {"kind": "Shirt"}
+        self.asked += request.target == "/apis"
+        grown = self.asked > self.after
+        shirts = {
+            "resource": "shirts",
+            "responseKind": {"group": "", "version": "", "kind": "Shirt"},
+            "scope": "Namespaced" if grown else "Cluster",
+            "singularResource": "shirt",
+            "verbs": ["delete", "get", "update"] if grown else ["get"],
+            "subresources": [
+                {
+                    "subresource": "status",
+                    "responseKind": {"group": "", "version": "", "kind": "Shirt"},
+                    "verbs": ["get"],
+                }
+            ]
+            if grown
+            else [],
+        }
+        listed = [{"version": "v1", "resources": [shirts], "freshness": "Current"}]
+        items = [{"metadata": {"name": "example.com"}, "versions": listed}] if request.target == "/apis" else []
+        body = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+        return 200, {"Content-Type": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}, body
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda r: r.namespace("x").delete("blue"),
+        lambda r: r.namespace("x").subresource("status").get("blue"),
+        lambda r: r.namespace("x").get("blue"),
+    ],
+)
+def test_nothing_is_refused_by_what_discovery_said_long_ago(call: Any) -> None:
+    """A verb, a subresource or a scope that is new since discovery ran is found by asking once more."""
+    server = Upgraded()
+    shirts = server.client().resource("shirts")
+    shirts.path()
+    assert call(shirts) == {"kind": "Shirt"}
+    assert server.asked == 2
+
+
+def test_a_refusal_costs_no_second_discovery_when_the_first_is_of_this_moment() -> None:
+    """The first use asks the server; what is refused right then is refused for good."""
+    server = Upgraded()
+    with pytest.raises(UnsupportedVerbError):
+        server.client().resource("shirts").delete("blue")
+    assert server.asked == 1
+
+
+def test_a_refusal_that_stands_is_rationed() -> None:
+    """Asking again and again for what is not offered does not make discovery run each time."""
+    server = Upgraded(after=1000)
+    shirts = server.client().resource("shirts")
+    shirts.path()
+    for _ in range(50):
+        with pytest.raises(UnsupportedVerbError):
+            shirts.delete("blue")
+    assert server.asked <= 15
+
+
+def test_threads_share_one_discovery() -> None:
+    """Many threads at the first use of one client cost two requests together."""
+    import threading
+
+    server = Recorded()
+    client = server.client()
+    paths: list[str] = []
+    barrier = threading.Barrier(16)
+
+    def use() -> None:
+        barrier.wait(10)
+        paths.append(client.resource("deploy").path())
+
+    threads = [threading.Thread(target=use) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert paths == ["/apis/apps/v1/namespaces/default/deployments"] * 16
+    assert server.discoveries == 2
