@@ -102,8 +102,9 @@ class ManualClock:
             self._waiting.remove(entry)
         return self.time < entry[0]
 
-    def call_later(self, seconds: float, call: Callable[[], object]) -> Any:
-        raise NotImplementedError
+    def call_later(self, seconds: float, call: Callable[[], object]) -> _FakeAlarm:
+        """Put the call off for ever: nothing that uses this clock depends on it."""
+        return _FakeAlarm(FakeClock(), seconds, call)
 
     def wait_for_waiter(self, due: float | None = None) -> None:
         """Block until someone waits (for that moment)."""

@@ -1,0 +1,213 @@
+"""Telling the users of an object what happened to it, without ever holding up the one who tells."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random as random_module
+import re
+import socket
+import threading
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dynkube.controller.event_correlation import EventCorrelator, Verdict
+from dynkube.errors import AlreadyExists, DynkubeError, InvalidRequestError, NotFound, StatusError
+from dynkube.transport.cancellation import Cancellation
+from dynkube.watch.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from dynkube.controller.protocol import Cancellable
+    from dynkube.objects import JSONObject
+
+_logger = logging.getLogger("dynkube.controller")
+
+#: Events that may wait to be written; more are dropped.
+QUEUE_SIZE = 1000
+#: Tries to write one event, and the seconds between them.
+TRIES, PAUSE = 12, 10.0
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+class Events(Protocol):
+    """The resource `events` of group "" and version v1."""
+
+    def namespace(self, namespace: str) -> Cancellable:
+        """Return the events of one namespace."""
+
+
+class EventRecorder:
+    """Writes events (core/v1) about objects from a thread of its own (client-go `tools/record`).
+
+    `component` says who reports. `event` returns at once: events are counted, combined and limited (see
+    `EventCorrelator`), at most 1000 wait, and while the server cannot be reached each is tried 12 times, 10 s apart.
+    What cannot be written is logged and dropped: events are for people, nothing may depend on them. `close()`
+    writes what waits, within its timeout, and ends the thread.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        component: str,
+        *,
+        host: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        if not component:
+            raise InvalidRequestError("an event recorder needs the name of who reports")
+        self._events = events
+        self._component = component
+        self._host = socket.gethostname() if host is None else host
+        self._clock = clock
+        self._random = random
+        self._correlator = EventCorrelator(clock=clock)
+        self._queue: queue.Queue[JSONObject | None] = queue.Queue(QUEUE_SIZE)
+        self._stopped = threading.Event()
+        self._closed = False
+        self._cancellation = Cancellation()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def event(
+        self,
+        obj: Mapping[str, Any],
+        type: str,  # noqa: A002 - the field's own name
+        reason: str,
+        message: str,
+        *,
+        annotations: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Report something about `obj`, which needs apiVersion, kind and name; return whether it was taken.
+
+        `type` is "Normal" or "Warning", `reason` one word in CamelCase for machines, `message` a sentence for people.
+        It is not taken after `close`, and when too many wait. Raises `InvalidRequestError` for another type,
+        and for an object that cannot be referred to.
+        """
+        if type not in {"Normal", "Warning"}:
+            raise InvalidRequestError(f"the type of an event is Normal or Warning, not {type!r}")
+        event = self._event(obj, type, reason, message, annotations or {})
+        with self._lock:
+            if self._closed:
+                return False
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write, name="dynkube-events", daemon=True)
+                self._thread.start()
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            _logger.error("too many events wait, dropped: %s %s", reason, message)  # noqa: TRY400 - no failure of ours
+            return False
+        return True
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """Write what waits for at most `timeout` seconds and end; return whether the thread has ended. Repeatable."""
+        with self._lock:
+            thread, first, self._closed = self._thread, not self._closed, True
+        if thread is None:
+            return True
+        if first:
+            try:
+                self._queue.put(None, timeout=timeout)
+            except queue.Full:
+                _logger.error("too many events wait to be written before the end")  # noqa: TRY400 - no failure of ours
+        if thread is not threading.current_thread():
+            thread.join(timeout)
+            self._stopped.set()  # ends the pauses and what still waits
+            self._cancellation.cancel()
+            thread.join(timeout)
+        return not thread.is_alive()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _event(
+        self, obj: Mapping[str, Any], kind: str, reason: str, message: str, annotations: Mapping[str, str]
+    ) -> JSONObject:
+        metadata = obj.get("metadata") or {}
+        name, api_version, object_kind = metadata.get("name"), obj.get("apiVersion"), obj.get("kind")
+        if not (name and api_version and object_kind):
+            raise InvalidRequestError("an event is about an object with apiVersion, kind and metadata.name")
+        namespace = metadata.get("namespace") or ""
+        about = {
+            "kind": object_kind,
+            "apiVersion": api_version,
+            "name": name,
+            "namespace": namespace,
+            "uid": metadata.get("uid"),
+            "resourceVersion": metadata.get("resourceVersion"),
+        }
+        now = self._clock.now()
+        own_name = f"{name}.{int(now.timestamp() * 1e6) * 1000:x}"
+        if len(own_name) > 253 or not _SUBDOMAIN.fullmatch(own_name):
+            own_name = str(uuid.uuid4())
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        event: JSONObject = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": own_name, "namespace": namespace or "default"},
+            "involvedObject": {key: value for key, value in about.items() if value},
+            "type": kind,
+            "reason": reason,
+            "message": message,
+            "firstTimestamp": stamp,
+            "lastTimestamp": stamp,
+            "count": 1,
+            "source": {"component": self._component, "host": self._host},
+            "reportingComponent": self._component,
+            "reportingInstance": self._host,
+        }
+        if annotations:
+            event["metadata"]["annotations"] = dict(annotations)
+        return event
+
+    def _write(self) -> None:
+        while not self._stopped.is_set():
+            event = self._queue.get()
+            if event is None:
+                return
+            verdict = self._correlator.judge(event)
+            if verdict is not None:
+                self._try(verdict)
+
+    def _try(self, verdict: Verdict) -> None:
+        for attempt in range(TRIES):
+            try:
+                stored = self._send(verdict)
+            except AlreadyExists:  # noqa: PERF203 - the loop is about these exceptions
+                return  # an earlier try came through without its answer
+            except StatusError as error:
+                # The server decided; it would decide the same again.
+                _logger.warning("an event was refused: %s", error)
+                return
+            except DynkubeError as error:
+                _logger.debug("an event could not be sent: %s", error)
+                # The first pause is random, so that many clients do not come back together.
+                if self._clock.wait(self._stopped, PAUSE * self._random() if attempt == 0 else PAUSE):
+                    return
+            else:
+                self._correlator.written(stored)
+                return
+        _logger.error("an event was tried %d times and is dropped: %s", TRIES, verdict.event["message"])
+
+    def _send(self, verdict: Verdict) -> JSONObject:
+        event = verdict.event
+        objects = self._events.namespace(event["metadata"]["namespace"]).cancellable(self._cancellation)
+        if verdict.patch is not None:
+            # An event the server has dropped by now is made anew, with its count.
+            with suppress(NotFound):
+                return objects.patch(event["metadata"]["name"], verdict.patch, type="strategic")
+        event["metadata"].pop("resourceVersion", None)
+        return objects.create(event)

@@ -1,0 +1,181 @@
+"""The queue between what happens and what is done about it (client-go `util/workqueue`)."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from dynkube.controller.rate_limiters import RateLimiter, default_rate_limiter
+from dynkube.errors import InvalidRequestError
+from dynkube.watch.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+class WorkQueue(Generic[Item]):
+    """Hands out items in the order they came, each to one worker at a time and never twice for the same reason.
+
+    - An item that waits already is not queued again.
+    - An item that is added while a worker has it comes once more, at the end, when that worker is `done` with it: so
+      what is done about it sees the latest state, and no two workers ever have the same item.
+    - An item can come later (`add_after`), or after a pause that grows with its failures (`add_rate_limited`). Of
+      several times the earliest counts. Items whose time has come queue behind those that wait: a failing item never
+      holds up the others.
+
+    `for item in queue` is a worker's loop; it ends with `shut_down`. It calls `done` when the next item is asked for.
+    """
+
+    def __init__(self, *, rate_limiter: RateLimiter | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._limiter = rate_limiter if rate_limiter is not None else default_rate_limiter(clock=clock)
+        self._changed = threading.Condition()
+        self._queue: deque[Item] = deque()
+        self._dirty: set[Item] = set()  # to be worked on: waiting, or again after the present work
+        self._processing: set[Item] = set()
+        self._heap: list[tuple[float, int, Item]] = []
+        self._due: dict[Item, float] = {}
+        self._order = itertools.count()
+        self._shutting_down = False
+
+    def __len__(self) -> int:
+        """Return how many items wait for a worker; delayed ones do not count."""
+        with self._changed:
+            self._promote()
+            return len(self._queue)
+
+    @property
+    def shutting_down(self) -> bool:
+        """Whether `shut_down` was called."""
+        return self._shutting_down
+
+    def add(self, item: Item) -> None:
+        """Queue an item. Does nothing when it waits already, or after `shut_down`."""
+        with self._changed:
+            self._add(item)
+
+    def add_after(self, item: Item, seconds: float) -> None:
+        """Queue an item that many seconds from now; at once for zero and less."""
+        with self._changed:
+            if self._shutting_down:
+                return
+            if item is None or seconds <= 0:
+                self._add(item)
+                return
+            due = self._clock.monotonic() + seconds
+            known = self._due.get(item)
+            if known is None or due < known:
+                self._due[item] = due
+                heapq.heappush(self._heap, (due, next(self._order), item))
+                self._changed.notify_all()
+
+    def add_rate_limited(self, item: Item) -> float:
+        """Queue an item again after a failure and return how many seconds it has to wait."""
+        seconds = self._limiter.when(item)
+        self.add_after(item, seconds)
+        return seconds
+
+    def forget(self, item: Item) -> None:
+        """Count the item's failures from zero again; to be called when it succeeded. `done` is still due."""
+        self._limiter.forget(item)
+
+    def failures(self, item: Item) -> int:
+        """Return how often the item was added after a failure since it was last forgotten."""
+        return self._limiter.failures(item)
+
+    def get(self, timeout: float | None = None) -> Item | None:
+        """Return the next item, which is to be given back with `done`.
+
+        Blocks until there is one, at most `timeout` seconds. None: the time is up, or the queue is shut down and empty
+        (see `shutting_down`).
+        """
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        with self._changed:
+            while True:
+                self._promote()
+                if self._queue:
+                    item = self._queue.popleft()
+                    self._dirty.discard(item)
+                    self._processing.add(item)
+                    return item
+                if self._shutting_down:
+                    return None
+                now = self._clock.monotonic()
+                if until is not None and now >= until:
+                    return None
+                moments = [moment for moment in (until, self._heap[0][0] if self._heap else None) if moment is not None]
+                self._clock.wait(self._changed, min(moments) - now if moments else None)
+
+    def done(self, item: Item) -> None:
+        """Give an item back; if it was added meanwhile it is queued now."""
+        with self._changed:
+            self._processing.discard(item)
+            if item in self._dirty:
+                self._queue.append(item)
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            item = self.get()
+            if item is None:
+                return
+            try:
+                yield item
+            finally:
+                self.done(item)
+
+    def shut_down(self, *, drop: bool = False) -> None:
+        """Take no more items and forget the delayed ones, from any thread; may be called again.
+
+        What waits is still handed out, or with `drop` forgotten too.
+        """
+        with self._changed:
+            self._shutting_down = True
+            if drop:
+                self._queue.clear()
+                self._dirty.clear()
+            self._heap.clear()
+            self._due.clear()
+            self._changed.notify_all()
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Shut down and wait until every item was handed out and given back; return whether that is so.
+
+        At most `timeout` seconds. An item that was added again while a worker had it is handed out once more.
+        """
+        self.shut_down()
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        with self._changed:
+            while self._queue or self._processing:
+                left = None if until is None else until - self._clock.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._clock.wait(self._changed, left)
+            return True
+
+    def _add(self, item: Item) -> None:
+        if item is None:
+            raise InvalidRequestError("None is no item: it stands for the end of the queue")
+        if self._shutting_down or item in self._dirty:
+            return
+        self._dirty.add(item)
+        if item not in self._processing:
+            self._queue.append(item)
+            self._changed.notify_all()
+
+    def _promote(self) -> None:
+        """Queue the delayed items whose time has come."""
+        if not self._heap:
+            return
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, item = heapq.heappop(self._heap)
+            if self._due.get(item) == due:
+                del self._due[item]
+                self._add(item)
