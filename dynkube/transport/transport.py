@@ -68,9 +68,9 @@ class Transport:
         self._base = config.base_url
         self._url = str(self._base)
         self._head = HeadWriter(config)
-        self._retry: RetryPolicy = retry or getattr(config, "retry", None) or RetryPolicy()
-        self._backoff: Backoff | None = backoff or getattr(config, "backoff", None) or backoff_from(os.environ)
-        hooks = (hook, getattr(config, "request_hook", None))
+        self._retry: RetryPolicy = retry or config.retry or RetryPolicy()
+        self._backoff: Backoff | None = backoff or config.backoff or backoff_from(os.environ)
+        hooks = (hook, config.request_hook)
         self._hooks: tuple[Callable[[RequestEvent], None], ...] = tuple(item for item in hooks if item is not None)
         self._warn: Callable[[str], None] = config.warning_handler or LogOnce()
         self._sleep = sleep

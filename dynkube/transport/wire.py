@@ -8,6 +8,7 @@ import zlib
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from dynkube.transport.chunked import ChunkedBody
 from dynkube.transport.failures import NETWORK_ERRORS, body_failure
 from dynkube.transport.messages import Headers, HTTPResponse
 
@@ -62,6 +63,7 @@ class LiveResponse(HTTPResponse):
     """An answer whose body is still on its connection."""
 
     __slots__ = (
+        "_chunked",
         "_connection",
         "_deadline",
         "_ended",
@@ -93,6 +95,8 @@ class LiveResponse(HTTPResponse):
         self.url = url
         self._body = None
         self._raw = raw
+        # Length 0 is that of an answer without a body (HEAD, 304), whatever its headers say.
+        self._chunked = ChunkedBody() if raw.chunked and raw.length is None else None
         self._connection = connection
         self._pool = pool
         self._place = place
@@ -111,7 +115,9 @@ class LiveResponse(HTTPResponse):
             with self._guard:
                 if self._ended:
                     return b""
-                body = self._raw.read() if self._deadline is None else b"".join(iter(self._piece_in_time, b""))
+                # Of a known length and with no deadline it can be read in one go.
+                at_once = self._chunked is None and self._deadline is None
+                body = self._raw.read() if at_once else b"".join(iter(self._receive, b""))
                 self._finish()
             encoding = self.headers.get("content-encoding")
             self._body = body if encoding is None else _inflate(body, encoding)
@@ -172,10 +178,8 @@ class LiveResponse(HTTPResponse):
                 if self._ended:
                     return
                 try:
-                    piece = self._raw.read1(CHUNK) if self._deadline is None else self._piece_in_time()
+                    piece = self._receive()
                     if not piece:
-                        if self._raw.length and not self._stopped:
-                            raise http.client.IncompleteRead(b"", self._raw.length)
                         self._finish()
                         return
                 except NETWORK_ERRORS as error:
@@ -187,17 +191,32 @@ class LiveResponse(HTTPResponse):
                 continue
             yield piece
 
-    def _piece_in_time(self) -> bytes:
-        """Return the next piece, waiting no longer than the deadline of the whole request allows."""
-        left = (self._deadline or 0.0) - monotonic()
+    def _receive(self) -> bytes:
+        """Return the next piece of the body, nothing at its end; raises IncompleteRead if it ends too soon."""
+        raw, chunked = self._raw, self._chunked
+        while chunked is None or not chunked.ended:
+            if self._deadline is not None:
+                self._limit(self._deadline)
+            if chunked is None:
+                piece = raw.read1(CHUNK)
+                if not piece and raw.length and not self._stopped:
+                    raise http.client.IncompleteRead(b"", raw.length)
+                return piece
+            data = raw.fp.read1(CHUNK)
+            if not data:
+                raise http.client.IncompleteRead(b"")
+            piece = chunked.feed(data)
+            if piece:
+                return piece
+        return b""
+
+    def _limit(self, deadline: float) -> None:
+        """Let the next read wait no longer than the deadline of the whole request."""
+        left = deadline - monotonic()
         if left <= 0:
             raise TimeoutError
         read = self._timeout.read
         self._connection.limit(left if read is None else min(left, read))
-        piece = self._raw.read1(CHUNK)
-        if not piece and self._raw.length:
-            raise http.client.IncompleteRead(b"", self._raw.length)
-        return piece
 
     def _inflated(self, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         inflater = _Inflater(encoding)
@@ -218,7 +237,10 @@ class LiveResponse(HTTPResponse):
         self._ended = True
         # A cancellation that has already taken its callback may still shut this connection: nobody else may get it.
         mine = self._unhook is None or self._unhook()
-        whole = self._raw.isclosed() or self._raw.length == 0
+        if self._chunked is not None:
+            whole = self._chunked.ended and not self._chunked.rest
+        else:
+            whole = self._raw.isclosed() or self._raw.length == 0
         self._raw.close()
         if mine and whole and not self._raw.will_close and not self._stopped:
             self._pool.release(self._connection)
