@@ -21,6 +21,7 @@ from dynkube.errors import (
     UnsupportedVerbError,
 )
 from dynkube.names import GroupVersionKind, GroupVersionResource
+from dynkube.rest import RESTClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -303,3 +304,30 @@ def test_threads_share_one_discovery() -> None:
         thread.join(10)
     assert paths == ["/apis/apps/v1/namespaces/default/deployments"] * 16
     assert server.discoveries == 2
+
+
+def test_discovery_kept_on_disk_is_asked_for_once(tmp_path: Path) -> None:
+    """With a cache, a second client of the same server needs no discovery request at all."""
+    server = Recorded()
+    config = Config(host="http://cached.example.com")
+    for expected in (2, 2):
+        client = DynamicClient(config, rest=RESTClient(config, transport=server), cache=tmp_path / "discovery")
+        assert client.resource("deploy").path() == "/apis/apps/v1/namespaces/default/deployments"
+        assert server.discoveries == expected
+
+
+def test_a_client_does_not_close_what_it_was_given() -> None:
+    """A RESTClient handed in stays open for its owner; one made here is closed."""
+    closed: list[str] = []
+
+    class Watched(Recorded):
+        def close(self) -> None:
+            closed.append("transport")
+
+    config = Config()
+    rest = RESTClient(config, transport=Watched())
+    with DynamicClient(config, rest=rest):
+        pass
+    assert closed == []
+    rest.close()
+    assert closed == ["transport"]

@@ -7,7 +7,7 @@ import keyword
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamic.recorded import Recorded
@@ -158,7 +158,6 @@ def test_an_exact_group_version_is_checked() -> None:
         _ = Recorded().client().clientset()["apps/v1/x"]
 
 
-@settings(deadline=None)
 @given(st.text("abz019.-", min_size=1, max_size=20))
 def test_every_group_name_becomes_an_identifier(text: str) -> None:
     """Whatever a group or resource is called, its attribute is a valid name and no keyword."""

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamic.recorded import Recorded
@@ -77,7 +77,6 @@ def test_kinds_come_in_the_order_they_need_each_other() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["Namespace", "ConfigMap", "Shirt", "Pod", "APIService", ""]), max_size=20))
 def test_the_order_is_stable(kinds: list[str]) -> None:
     """Manifests of one kind stay in the order of the files."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamic.fakes import FakeRest, expired, page, resource
@@ -163,7 +163,6 @@ class PagedServer(FakeRest):
         return answer
 
 
-@settings(deadline=None)
 @given(
     everything=st.lists(st.text("abcdef", min_size=1, max_size=4), unique=True, max_size=30),
     limit=st.integers(1, 7),
