@@ -148,24 +148,17 @@ class CustomResources:
     def _status(self, crd: dict[str, Any]) -> dict[str, Any]:
         """Return the status the CRD should have: accepted names, conditions, stored versions."""
         spec, old = crd["spec"], crd.get("status") or {}
-        conflict = self._conflict(crd)
-        established = _is_true(crd, "Established")
+        conflict, accepted = self._accepted(crd)
         if conflict is None:
-            accepted = copy.deepcopy(spec["names"])
-            conditions = [
-                ("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
-                ("Established", "True", "InitialNamesAccepted", "the initial names have been accepted"),
-            ]
+            conditions = [("NamesAccepted", "True", "NoConflicts", "no conflicts found")]
         else:
             reason, name = conflict
-            accepted = old.get("acceptedNames") or {"plural": "", "kind": ""}
             conditions = [("NamesAccepted", "False", reason, f'"{name}" is already in use')]
-            if not established:
-                conditions.append(("Established", "False", "NotAccepted", "not all names are accepted"))
-            else:
-                conditions.append(
-                    ("Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
-                )
+        if conflict is None or _is_true(crd, "Established"):
+            message = "the initial names have been accepted"
+            conditions.append(("Established", "True", "InitialNamesAccepted", message))
+        else:
+            conditions.append(("Established", "False", "NotAccepted", "not all names are accepted"))
         versions = list(old.get("storedVersions") or ())
         versions += [v["name"] for v in spec["versions"] if v.get("storage") and v["name"] not in versions]
         return {
@@ -192,23 +185,30 @@ class CustomResources:
             )
         return result + list(known.values())
 
-    def _conflict(self, crd: dict[str, Any]) -> tuple[str, str] | None:
-        """Return why the names cannot be accepted: another CRD of the group has one of them."""
+    def _accepted(self, crd: dict[str, Any]) -> tuple[tuple[str, str] | None, dict[str, Any]]:
+        """Return the last conflict of names with other CRDs of the group, and the names that are free."""
         spec = crd["spec"]
-        taken: dict[str, set[str]] = {"names": set(), "kinds": set()}
+        names: set[str] = set()
+        kinds: set[str] = set()
         for key, record in self._cluster.store.objects(CRDS)[0]:
             other = record.object
-            if key[1] == crd["metadata"]["name"] or other["spec"]["group"] != spec["group"]:
-                continue
-            names = (other.get("status") or {}).get("acceptedNames") or {}
-            taken["names"] |= {names.get("plural", ""), names.get("singular", ""), *(names.get("shortNames") or ())}
-            taken["kinds"] |= {names.get("kind", ""), names.get("listKind", "")}
+            if key[1] != crd["metadata"]["name"] and other["spec"]["group"] == spec["group"]:
+                taken = (other.get("status") or {}).get("acceptedNames") or {}
+                names |= {taken.get("plural", ""), taken.get("singular", ""), *(taken.get("shortNames") or ())}
+                kinds |= {taken.get("kind", ""), taken.get("listKind", "")}
+        accepted: dict[str, Any] = {"plural": "", "kind": ""} | copy.deepcopy(spec["names"])
+        conflict = None
         for field, reason in _NAME_FIELDS:
             value = spec["names"].get(field) or []
-            for name in [value] if isinstance(value, str) else value:
-                if name and name in taken["kinds" if field in ("kind", "listKind") else "names"]:
-                    return reason, name
-        return None
+            wanted = [value] if isinstance(value, str) else value
+            used = [name for name in wanted if name and name in (kinds if field in ("kind", "listKind") else names)]
+            if used:
+                conflict = (reason, used[-1])
+                before = ((crd.get("status") or {}).get("acceptedNames") or {}).get(field)
+                accepted.pop(field, None)
+                if before or field in ("plural", "kind"):
+                    accepted[field] = before or ""
+        return conflict, accepted
 
     def _terminate(self, key: Key, crd: dict[str, Any]) -> None:
         """Delete the objects of a CRD that is being deleted, and then the CRD itself."""
