@@ -1,10 +1,9 @@
-"""A misspelt option is a TypeError that names the nearest one, also before Python 3.13 learned to do so itself."""
+"""A misspelt option is a TypeError that names the nearest one, in every version of Python (3.13 does so by itself)."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -16,10 +15,8 @@ _C = TypeVar("_C", bound=type)
 def names_nearest_option(cls: _C) -> _C:
     """Class decorator: an unknown keyword of a public method is refused with the nearest known one in the message.
 
-    It adds one set comparison to a call, and nothing at all from Python 3.13 on.
+    It adds one set comparison to a call.
     """
-    if sys.version_info >= (3, 13):
-        return cls
     for name, function in list(vars(cls).items()):
         if name.startswith("_") or not inspect.isfunction(function):
             continue
@@ -36,9 +33,8 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         if not known.issuperset(options):
             unknown = next(each for each in options if each not in known)
-            raise TypeError(
-                f"{function.__qualname__}() got an unexpected keyword argument {unknown!r}" + _hint(unknown, known)
-            )
+            where = f"{type(args[0]).__name__}.{function.__name__}()" if args else f"{function.__name__}()"
+            raise TypeError(f"{where} got an unexpected keyword argument {unknown!r}{_hint(unknown, known)}")
         return function(*args, **options)
 
     return call

@@ -306,6 +306,14 @@ def test_a_misspelt_option_is_a_type_error_that_names_the_nearest(call: Callable
     assert rest.requests == []
 
 
+def test_a_misspelt_option_names_the_class_it_was_called_on() -> None:
+    """The message speaks of Resource.list(), whatever module the verb is written in; an unlike word gets the list."""
+    with pytest.raises(TypeError, match=r"Resource\.list\(\)"):
+        resource(FakeRest()).list(label_selectors="a")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="the options are name, resource_version, timeout"):
+        resource(FakeRest()).get("web", xyzzy=1)  # type: ignore[call-arg]
+
+
 def test_options_are_keywords() -> None:
     """Only names and bodies are positional: a third positional argument is a TypeError."""
     with pytest.raises(TypeError):
