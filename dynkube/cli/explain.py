@@ -52,11 +52,12 @@ def _identity(kind: GroupVersionKind) -> Iterator[str]:
 
 def _heading(field: Field, *, is_kind: bool) -> Iterator[str]:
     if not is_kind:
-        yield f"FIELD: {_signature(field, ' ')}"
+        yield f"FIELD: {field.name} <{field.type}>"
         if field.enum:
             yield "ENUM:"
             yield from (f"    {value}" for value in field.enum)
-        if field.has_default:
+        # {} is what schema generators write for a structure without a default of its own.
+        if field.has_default and field.default != {}:
             yield f"DEFAULT: {_json(field.default)}"
         yield ""
     yield "DESCRIPTION:"
@@ -74,16 +75,12 @@ def _fields(field: Field, *, recursive: bool) -> Iterator[str]:
         yield "FIELDS:"
     for depth, child in listed:
         margin = "  " * (depth + 1)
-        yield f"{margin}{_signature(child, chr(9))}"
+        yield f"{margin}{child.name}\t<{child.type}>{' -required-' if child.required else ''}"
         if child.enum:
             yield f"{margin}enum: {', '.join(map(str, child.enum))}"
         if not recursive:
             yield from _wrapped(child.description or "<no description>", 4)
             yield ""
-
-
-def _signature(field: Field, gap: str) -> str:
-    return f"{field.name}{gap}<{field.type}>{' -required-' if field.required else ''}"
 
 
 def _wrapped(text: str, margin: int) -> Iterator[str]:
