@@ -274,12 +274,23 @@ class _Connection:
         body = str(error).encode()
         response = HTTPResponse(error.status, {"Content-Type": "text/plain; charset=utf-8"}, body)
         self.sock.sendall(self._head(response, keep=False) + body)
+        drain(self.sock)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.reader.close()
         with contextlib.suppress(OSError):
             self.sock.close()
+
+
+def drain(sock: socket.socket) -> None:
+    """Take what the client still sends, for a moment: closing with unread bytes would reset what we just said."""
+    sock.shutdown(socket.SHUT_WR)
+    sock.settimeout(0.5)
+    with contextlib.suppress(OSError):
+        for _ in range(64):
+            if not sock.recv(65536):
+                return
 
 
 class HTTPServer:
@@ -356,6 +367,7 @@ class HTTPServer:
             # As Go does: somebody speaks plain HTTP to the TLS port.
             answer = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
             sock.sendall(answer)
+            drain(sock)
             raise ConnectionAbortedError("plain HTTP on the TLS port")
         wrapped = context.wrap_socket(sock, server_side=True)
         with self._lock:

@@ -11,7 +11,7 @@ from dynkube.names import GroupVersionKind
 from dynkube.objects import nested_get
 from dynkube.testing import deleting, failures, writing
 from dynkube.testing.answers import ObjectAnswer
-from dynkube.testing.decoding import decode
+from dynkube.testing.decoding import decode, redecode
 from dynkube.testing.failures import Cause
 from dynkube.testing.http import HTTPResponse
 from dynkube.testing.negotiation import BODY_TYPES, JSON, YAML
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dynkube.testing.cluster import Call
+    from dynkube.testing.options import WriteOptions
     from dynkube.testing.registry import Resource, Subresource
 
+    Editor = Callable[[dict[str, Any]], dict[str, Any]]
     Handler = Callable[[Call, Resource, Subresource], ObjectAnswer | HTTPResponse]
 
 #: Longest life of a service account token, in seconds, and the one it gets when none is asked for.
@@ -137,9 +139,8 @@ def _scale(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     with cluster.store.transaction():
         record = cluster.get(resource, call.key)
         old = cluster.shown(resource, record)
-        scale = editor(scale_of(resource, old)) if editor else sent
-        metadata = (scale or {}).get("metadata") or {}
-        spec = (scale or {}).get("spec") or {}
+        scale = sent or _patched_scale(call, editor, scale_of(resource, old), options)
+        metadata, spec = scale.get("metadata") or {}, scale.get("spec") or {}
         if metadata.get("name") != call.route.name:
             writing.check_name(call, metadata)
         replicas = _checked_replicas(spec.get("replicas", 0), call.route.name)
@@ -150,6 +151,16 @@ def _scale(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
         change = writing.change_of(call, options, subresource="scale")
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
     return ObjectAnswer(scale_of(resource, answer.document))
+
+
+def _patched_scale(call: Call, editor: Editor | None, scale: dict[str, Any], options: WriteOptions) -> dict[str, Any]:
+    if editor is None:
+        return scale
+    validation: Any = options.field_validation
+    schema = call.cluster.schemas.schema_for(_SCALE)
+    patched, warnings = redecode(editor(scale), gvk=_SCALE, schema=schema, validation=validation)
+    call.warnings += warnings
+    return patched
 
 
 _SCALE = GroupVersionKind("autoscaling", "v1", "Scale")

@@ -73,8 +73,9 @@ class _Watch:
         self.namespace = call.route.namespace if call.route.in_namespace else None
         self.columns_sent = False
         limit = options.timeout_seconds
-        lasting = float(limit) if limit else _DEFAULT_TIMEOUT * (1 + random.random())  # noqa: S311 - only spreads load
-        self.end = time.monotonic() + lasting
+        # The random factor only spreads load.
+        self.lasting = float(limit) if limit else _DEFAULT_TIMEOUT * (1 + random.random())  # noqa: S311
+        self.end = time.monotonic() + self.lasting
 
     def run(self) -> Iterator[bytes]:
         """Yield the frames; an empty one now and then, so that a client that has gone is noticed."""
@@ -100,13 +101,13 @@ class _Watch:
 
     def _follow(self, position: int, epoch: int) -> Iterator[bytes]:
         collection = self.resource.collection
-        next_bookmark = time.monotonic() + _BOOKMARK_EVERY
-        last_bookmark_sent = False
+        next_bookmark = self._next_bookmark()
         while not self.cluster.stopping.is_set():
             try:
                 with self.store.changed:
                     if not self.store.pending(collection, position):
-                        self.store.changed.wait(min(_HEARTBEAT, max(0.0, self.end - time.monotonic())))
+                        moment = min(self.end, next_bookmark)
+                        self.store.changed.wait(min(_HEARTBEAT, max(0.0, moment - time.monotonic())))
                     if self.store.epoch != epoch:
                         raise CompactedError(self.version, self.store.version)
                     events, position = self.store.events(collection, position)
@@ -119,14 +120,19 @@ class _Watch:
             yield b"".join(frames)
             self.version = max(self.version, seen)
             now = time.monotonic()
-            if self.options.bookmarks:
-                ending = not last_bookmark_sent and 0 < self.end - now <= _BOOKMARK_BEFORE_END
-                if ending or now >= next_bookmark:
-                    last_bookmark_sent = last_bookmark_sent or ending
-                    next_bookmark = now + _BOOKMARK_EVERY
-                    yield self._bookmark(self.version, {})
+            if now >= next_bookmark:
+                next_bookmark = self._next_bookmark()
+                yield self._bookmark(self.version, {})
             if now >= self.end or not self._served():
                 return
+
+    def _next_bookmark(self) -> float:
+        """Return when the next bookmark is due: every minute, and once shortly before the end."""
+        if not self.options.bookmarks:
+            return self.end + _BOOKMARK_EVERY
+        now = time.monotonic()
+        before_end = self.end - min(_BOOKMARK_BEFORE_END, self.lasting / 2)
+        return min(now + _BOOKMARK_EVERY, before_end) if now < before_end else self.end + _BOOKMARK_EVERY
 
     def _served(self) -> bool:
         """Tell whether the resource is still served; a watch ends with its CRD."""
