@@ -43,21 +43,25 @@ def add_options(parser: Parser) -> None:
 
 
 def write_each(options: argparse.Namespace, command: str, write: Callable[[Cluster, JSONObject], None]) -> int:
-    """Read all manifests, then `write` each of them, later ones also when an earlier one is refused.
+    """Read all manifests, then `write` each of them in the order of their kinds: definitions, namespaces, and so on.
 
-    Returns the exit code: of several failures the highest.
+    A definition is waited for until its kind is served. Later manifests are written also when an earlier one is
+    refused. Returns the exit code: of several failures the highest.
     """
     from dynkube.cli.cluster import Cluster
     from dynkube.cli.manifests import read_manifests
+    from dynkube.dynamic.kind_order import CRD_KIND, in_kind_order
 
     if not options.filename:
         raise UsageError(f"which manifests? For example: dynkube {command} -f web.yaml")
-    manifests = read_manifests(options.filename, recursive=options.recursive)
+    manifests = in_kind_order(read_manifests(options.filename, recursive=options.recursive))
     outcome = Outcome()
     with Cluster(options) as cluster:
         for manifest in manifests:
             with outcome.attempt():
                 write(cluster, manifest)
+                if manifest["kind"] == CRD_KIND and options.dry_run == "none":
+                    cluster.dyn.crds().wait_established(manifest)
     return outcome.code
 
 

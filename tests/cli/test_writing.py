@@ -103,7 +103,7 @@ class TestApply:
         assert "'elsewhere'" in shown.err
 
     def test_definition_and_object_in_one_file(self, run: Run, namespace: str) -> None:
-        """A custom kind is usable by the manifest after its definition."""
+        """A custom kind is usable by the manifests beside its definition, in whatever order they stand."""
         plural, group = f"gadgets-{namespace}", "cli.example.com"
         crd = {
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -124,7 +124,7 @@ class TestApply:
             },
         }
         gadget = {"apiVersion": f"{group}/v1", "kind": crd["spec"]["names"]["kind"], "metadata": {"name": "g"}}  # type: ignore[index]
-        shown = run("apply", "-f", "-", stdin=f"{json.dumps(crd)}\n---\n{json.dumps(gadget)}\n")
+        shown = run("apply", "-f", "-", stdin=f"{json.dumps(gadget)}\n---\n{json.dumps(crd)}\n")
         assert shown.err == ""
         assert [line.split()[-1] for line in shown.lines] == ["created", "created"]
 
