@@ -34,21 +34,35 @@ def decode_aggregated(document: Any, *, core: bool) -> Part:
     part = Part()
     interner = Interner()
     for item in expect_list(document, "items", "the aggregated discovery document"):
-        group = expect_object(item, "an item of the aggregated discovery document")
-        metadata = expect_object(group.get("metadata") or {}, "the metadata of a group")
-        name = expect_string(metadata, "name", "the metadata of a group")
+        name, versions = _read_group(item)
         if (name == "") != core:
             part.misplaced(name, core=core)
-            continue
-        _decode_group(part, name, group, interner)
+        else:
+            _decode_group(part, name, versions, interner)
     return part
 
 
-def _decode_group(part: Part, name: str, group: dict[str, Any], interner: Interner) -> None:
+def _read_group(item: Any) -> tuple[str, list[Any]]:
+    # A cluster may have a thousand groups of one resource each. What is in good order is not worth a call to check it,
+    # here and below.
+    group = item if type(item) is dict else expect_object(item, "an item of the aggregated discovery document")
+    metadata = group.get("metadata")
+    if type(metadata) is not dict:
+        metadata = expect_object(metadata or {}, "the metadata of a group")
+    name = metadata.get("name")
+    if type(name) is not str:
+        name = expect_string(metadata, "name", "the metadata of a group")
+    versions = group.get("versions")
+    return name, versions if type(versions) is list else expect_list(group, "versions", "group", name)
+
+
+def _decode_group(part: Part, name: str, items: list[Any], interner: Interner) -> None:
     versions: list[str] = []
-    for item in expect_list(group, "versions", "group", name):
-        entry = expect_object(item, "a version of group", name)
-        version = expect_name(entry, "version", "a version of group", name)
+    for item in items:
+        entry = item if type(item) is dict else expect_object(item, "a version of group", name)
+        version = entry.get("version")
+        if not version or type(version) is not str:
+            version = expect_name(entry, "version", "a version of group", name)
         group_version = GroupVersion(name, version)
         if (versions or name in part.groups) and part.knows(group_version):
             continue
