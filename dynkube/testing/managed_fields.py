@@ -127,8 +127,9 @@ def reset_fields(obj: dict[str, Any], subresource: str, schema: Schema | None) -
     """Return what of ``obj`` counts for ownership: a write of the object leaves status alone, status only status."""
     if subresource == "status":
         return {key: value for key, value in obj.items() if key in {"apiVersion", "kind", "status"}}
-    has_status = schema is None or "status" in schema.properties
-    return {key: value for key, value in obj.items() if key != "status"} if has_status else obj
+    if schema is not None and not schema.status_apart:
+        return obj
+    return {key: value for key, value in obj.items() if key != "status"}
 
 
 def changes(live: dict[str, Any], new: dict[str, Any], schema: Schema | None) -> typed_values.Comparison:

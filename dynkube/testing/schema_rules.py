@@ -257,6 +257,13 @@ _FORMATS = {
 }
 
 
+#: Formats the server knows; others are ignored (a CRD that names one is warned).
+KNOWN_FORMATS = frozenset(
+    {*_FORMATS, "ipv4", "ipv6", "cidr", "uuid", "uuid3", "uuid4", "uuid5", "byte", "quantity", "int32", "int64"}
+    | {"float", "double", "password", "creditcard", "rgbcolor", "isbn", "k8s-long-name", "int-or-string"}
+)
+
+
 def has_format(text: str, form: str) -> bool:
     """Whether ``text`` has an OpenAPI format; formats the server does not know are ignored."""
     if form in _FORMATS:

@@ -84,8 +84,11 @@ class Schema:
             raw = {**found, **beside} if beside else found
 
     @classmethod
-    def from_crd(cls, openapi_v3_schema: Mapping[str, Any]) -> Schema:
-        """Return the schema of a custom kind, with the ``apiVersion``, ``kind`` and ``metadata`` every kind has."""
+    def from_crd(cls, openapi_v3_schema: Mapping[str, Any], *, has_status: bool = True) -> Schema:
+        """Return the schema of a custom kind, with the ``apiVersion``, ``kind`` and ``metadata`` every kind has.
+
+        ``has_status`` says the CRD has the status subresource: then ``status`` is owned and written apart.
+        """
         builtin = SchemaSet.builtin().definitions
         root = dict(openapi_v3_schema)
         properties = dict(root.get("properties") or {})
@@ -94,8 +97,12 @@ class Schema:
         properties.pop("metadata", None)
         root["properties"] = properties
         schema = cls(root, {}, custom=True)
+        schema.status_apart = has_status
         schema.properties["metadata"] = Schema({"$ref": _REF_PREFIX + _OBJECT_META}, builtin)
         return schema
+
+    #: Whether ``status`` belongs to a subresource of its own; only CRDs can say no.
+    status_apart = True
 
     @functools.cached_property
     def name(self) -> str:

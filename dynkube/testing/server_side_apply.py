@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The manager that stands for everything written before anybody applied (and was not tracked).
 BEFORE_FIRST_APPLY = "before-first-apply"
+#: Where ``kubectl apply`` keeps what it applied last.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def parse(body: bytes, found: list[str] | None = None) -> dict[str, Any]:
@@ -86,7 +88,10 @@ def apply(
     if not found.same or live is None:
         owned.times[me] = time
     owned.drop_empty()
-    return _finish(merged, owned, schema, defaults)
+    result = _finish(merged, owned, schema, defaults)
+    if manager == "kubectl" and not subresource:
+        _refresh_last_applied(result, base, applied)
+    return result
 
 
 def _finish(
@@ -101,6 +106,22 @@ def _finish(
     if entries:
         metadata["managedFields"] = entries
     return result
+
+
+def _refresh_last_applied(result: dict[str, Any], base: dict[str, Any], applied: Mapping[str, Any]) -> None:
+    """Keep the annotation of client-side apply true for users who go back and forth between both kinds of apply."""
+    if LAST_APPLIED not in ((base.get("metadata") or {}).get("annotations") or {}):
+        return
+    config = copy.deepcopy(dict(applied))
+    metadata = config.setdefault("metadata", {})
+    (metadata.get("annotations") or {}).pop(LAST_APPLIED, None)
+    result["metadata"].setdefault("annotations", {})[LAST_APPLIED] = go_json.dumps(_sorted(config)) + "\n"
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 
 def _check(applied: Mapping[str, Any], api_version: str) -> None:
@@ -128,7 +149,10 @@ def _typecheck(config: dict[str, Any], schema: Schema | None) -> None:
     if schema is None:
         return
     problems: list[str] = []
-    _undeclared(config, schema, (), problems, root=True)
+    try:
+        _undeclared(config, schema, (), problems, root=True)
+    except typed_values.UnkeyedError as error:
+        problems.append(f"{show(error.path)}: {error}")
     if not problems:
         try:
             Conversion(keep_unknown=schema.custom).root(config, schema)

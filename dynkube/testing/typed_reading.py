@@ -38,6 +38,16 @@ def is_quantity(text: str) -> bool:
     return _QUANTITY_PARTS.match(text) is not None
 
 
+def zero(schema: Schema) -> Any:
+    """Return what Go puts where a list or map holds null: the type's zero value."""
+    if schema.scalar in {"any", "time", "microtime"} or not schema.type:
+        return None
+    if schema.scalar:
+        return {"quantity": "0", "int-or-string": 0}.get(schema.scalar, "")
+    values: dict[str, Any] = {"object": {}, "array": [], "string": "", "integer": 0, "number": 0, "boolean": False}
+    return values.get(schema.type)
+
+
 class Conversion:
     """One walk over one document; ``complaints`` collects unknown and duplicate fields in document order."""
 
@@ -95,8 +105,8 @@ class Conversion:
         return self._primitive(value, schema, go_path, owner)
 
     def _element(self, value: Any, schema: Schema, path: str, go_path: str, owner: str) -> Any:
-        if value is None and schema.type == "object" and not schema.is_map:
-            return {}
+        if value is None:
+            return zero(schema)
         return self._value(value, schema, path, go_path, owner)
 
     def _object(self, value: Any, schema: Schema, path: str, go_path: str, owner: str) -> Any:
@@ -112,7 +122,7 @@ class Conversion:
         inner = schema.additional
         if inner is None:
             return self._plain(value, path)
-        return {k: self._value(v, inner, f"{path}.{k}", go_path, owner) for k, v in value.items()}
+        return {k: self._element(v, inner, f"{path}.{k}", go_path, owner) for k, v in value.items()}
 
     def _primitive(self, value: Any, schema: Schema, go_path: str, owner: str) -> Any:
         kind = schema.type
