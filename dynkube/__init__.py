@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     )
     from dynkube.rest import RESTClient
     from dynkube.selectors import FieldSelector, LabelSelector
-    from dynkube.watch import Watcher
+    from dynkube.watch import Watcher, all_of, any_of, condition, created, deleted, jsonpath, not_
 
 #: The version of the package; the User-Agent bears it.
 __version__ = "0.1.0"
@@ -126,7 +126,7 @@ _HOMES = {
     ),
     "dynkube.rest": ("RESTClient",),
     "dynkube.selectors": ("FieldSelector", "LabelSelector"),
-    "dynkube.watch": ("Watcher",),
+    "dynkube.watch": (*("Watcher", "all_of", "any_of", "condition", "created", "deleted", "jsonpath", "not_"),),
 }
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -227,14 +227,21 @@ __all__ = [
     "WaitTimeoutError",
     "Watcher",
     "add_finalizer",
+    "all_of",
+    "any_of",
+    "condition",
     "connect",
+    "created",
+    "deleted",
     "dump_yaml",
     "get_condition",
+    "jsonpath",
     "load_config",
     "load_manifests",
     "load_yaml",
     "nested_get",
     "nested_set",
+    "not_",
     "owner_reference",
     "remove_finalizer",
 ]

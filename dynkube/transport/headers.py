@@ -70,13 +70,17 @@ def basic_authorization(username: str, password: str) -> str:
 
 
 def user_agent(config: Config) -> str:
-    """Return what identifies this program: the configured text, else `program (os/arch) dynkube/version`."""
+    """Return what identifies this program: the configured text, else `program/version (os/arch) dynkube/version`.
+
+    The server takes what stands before the first "/" as the field manager of writes that name none, so the program's
+    name comes first and alone. Its version is unknown to a library; client-go writes "unknown" there too.
+    """
     if config.user_agent:
         return config.user_agent
     own = getattr(dynkube, "__version__", "unknown")
     machine = os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "unknown")
     program = re.sub(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]", "", Path(sys.argv[0] if sys.argv else "").name) or "python"
-    return f"{program} ({sys.platform}/{machine.lower()}) dynkube/{own}"
+    return f"{program}/unknown ({sys.platform}/{machine.lower()}) dynkube/{own}"
 
 
 def _escape_key(key: str) -> str:

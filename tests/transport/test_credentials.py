@@ -140,6 +140,12 @@ def test_the_user_agent_names_program_and_library() -> None:
     assert user_agent(Config(user_agent="mine/1")) == "mine/1"
 
 
+def test_the_user_agent_makes_a_good_field_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands before the first slash, which the server takes as the field manager, is the program's name alone."""
+    monkeypatch.setattr("sys.argv", ["/opt/tools/rotate certificates.py"])
+    assert user_agent(Config()).partition("/")[0] == "rotatecertificates.py"
+
+
 def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     """A replaced file is noticed at the next look, a second later at most; the same content keeps the same grant."""
     now = [0.0]
@@ -198,7 +204,7 @@ def test_a_token_file_must_be_readable_at_first(tmp_path: Path) -> None:
 def test_a_token_file_replaced_under_load_fails_no_request(
     serve: Callable[..., Server], connect: Callable[..., Transport], tmp_path: Path
 ) -> None:
-    """Eight threads go on without a failure while the token rotates and the server refuses the old one at once."""
+    """Eight threads go on without a failure while the token rotates twice and the old one is refused at once."""
     path = tmp_path / "token"
     path.write_text("token-0")
     accepted = ["token-0"]
@@ -208,7 +214,7 @@ def test_a_token_file_replaced_under_load_fails_no_request(
     def handle(peer: Peer, request: Received) -> None:
         with lock:
             served[0] += 1
-            if served[0] % 100 == 0:
+            if served[0] in (250, 550):
                 accepted[0] = f"token-{served[0]}"
                 fresh = tmp_path / "fresh"
                 fresh.write_text(accepted[0])
