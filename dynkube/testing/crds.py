@@ -72,7 +72,7 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
         custom=True,
         deprecation=deprecation,
         definition=version,
-        schema=Schema.from_crd(open_schema) if open_schema else None,
+        schema=Schema.from_crd(open_schema, has_status="status" in subresources) if open_schema else None,
     )
 
 

@@ -20,6 +20,7 @@ from dynkube.testing.api import API, failed, plain
 from dynkube.testing.authentication import MASTERS, Authenticator, read_token_file
 from dynkube.testing.cluster import NAMESPACES, Cluster
 from dynkube.testing.decoding import decode
+from dynkube.testing.durability import Journal
 from dynkube.testing.failures import Failure
 from dynkube.testing.faults import Fault, Faults, answered
 from dynkube.testing.garbage import DELAY, Controllers
@@ -69,7 +70,10 @@ class APIServer:
     ``advertise_address`` (host:port) is what ``GET /api`` tells clients, its own address by default. ``controllers``
     runs the garbage collector and the namespace controller; ``controller_delay`` is how many seconds a terminating
     namespace, or an object held by a propagation finalizer, stays visible before they deal with it. ``history`` is the
-    number of events kept for each resource, which decides when a watch or a continue token is too old.
+    number of events kept for each resource, which decides when a watch or a continue token is too old. ``data`` names a
+    directory that keeps every write, so that a server started with it again has all objects; without, memory alone.
+
+    Raises ConfigError for a token file or data directory that cannot be used, and for TLS without its extra.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class APIServer:
         controllers: bool = True,
         controller_delay: float = DELAY,
         history: int = 20_000,
+        data: str | os.PathLike[str] | None = None,
     ) -> None:
         if not 0 <= port <= 65535:
             raise InvalidRequestError(f"port must lie between 0 and 65535, not {port!r}")
@@ -100,6 +105,8 @@ class APIServer:
             Controllers(self.cluster, self._api.crds.settle, delay=controller_delay) if controllers else None
         )
         self.faults = Faults()
+        self._data = data
+        self._journal: Journal | None = None
         self._requests: collections.deque[RecordedRequest] = collections.deque(maxlen=_REMEMBERED)
         self._http: HTTPServer | None = None
         self._lock = threading.Lock()
@@ -121,6 +128,8 @@ class APIServer:
                 self._fill(self._advertised or f"{self._address}:{http.port}")
             except BaseException:
                 http.stop()
+                if self._journal is not None:
+                    self._journal.close()
                 raise
             self._wanted_port = http.port
             self._http = http
@@ -131,10 +140,17 @@ class APIServer:
 
     def _fill(self, address: str) -> None:
         self.cluster.address = address
+        if self._data is not None:
+            self._journal = Journal(self._data)
+            stored = self._journal.read()
+            if stored is not None:
+                self.restore(stored)
         if self.cluster.store.get(NAMESPACES, ("", "default")) is None:
             bootstrap.fill(self.cluster)
-            for source in self._load:
-                self.load(Path(source))
+        for source in self._load:
+            self.load(Path(source))
+        if self._journal is not None:
+            self._journal.follow(self.cluster.store)
 
     def stop(self) -> None:
         """End every connection and watch, stop all threads and free the port. Does nothing when it is stopped."""
@@ -148,6 +164,8 @@ class APIServer:
             http.stop()
             if self._controllers is not None:
                 self._controllers.stop()
+            if self._journal is not None:
+                self._journal.close()
 
     def restart(self, *, downtime: float = 0.0) -> None:
         """Go down and come back on the same port, with every object but without history, as after a crash.
@@ -286,6 +304,18 @@ class APIServer:
             self._api.crds.load()
             if self._controllers is not None:
                 self._controllers.reload()
+            if self._journal is not None:
+                self._journal.rewrite()
+
+    def drop_namespace(self, name: str) -> None:
+        """Remove a namespace and everything in it at once, finalizers or not: the quick way to tidy up after a test."""
+        store = self.cluster.store
+        with store.transaction():
+            for collection in store.collections():
+                for key, _ in store.objects(collection, name)[0]:
+                    store.delete(collection, key)
+            if store.get(NAMESPACES, ("", name)) is not None:
+                store.delete(NAMESPACES, ("", name))
 
     def compact(self) -> None:
         """Forget all history: watches and continue tokens from before are answered 410."""
