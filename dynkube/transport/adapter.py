@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from dynkube.config import BaseURL
     from dynkube.transport.proxy import Proxy
+
+#: Whether urllib3 is of the 1.26 line, which requests still accepts.
+URLLIB3_1 = not hasattr(urllib3, "HTTPHeaderDict")
 
 
 class ClusterAdapter(HTTPAdapter):
@@ -42,6 +46,10 @@ class ClusterAdapter(HTTPAdapter):
         self.proxy = proxy
         self._pool_options: dict[str, Any] = {"socket_options": _socket_options()}
         if context is not None:
+            if URLLIB3_1 and context.check_hostname:
+                # It gives OpenSSL no host name where that is an address, and compares names itself when OpenSSL does
+                # not.
+                context.check_hostname = False
             self._pool_options["ssl_context"] = context
             if server_name:
                 self._pool_options["server_hostname"] = server_name
@@ -78,7 +86,8 @@ class ClusterAdapter(HTTPAdapter):
         else:
             options = dict(self._pool_options)
             if proxy.scheme == "https":
-                options["proxy_ssl_context"] = self._proxy_context()
+                options["proxy_ssl_context"] = context = self._proxy_context()
+                context.check_hostname = not URLLIB3_1
             try:
                 manager = self.proxy_manager_for(_with_credentials(proxy), **options)
             except InvalidSchema:

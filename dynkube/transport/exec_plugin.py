@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -206,6 +208,8 @@ def run_plugin(command: ExecConfig, environment: Mapping[str, str], interactive:
             stdin=None if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # A session of its own, to be killed with all its children; with a terminal it has to stay in ours.
+            start_new_session=not interactive,
         )
     except FileNotFoundError:
         raise plugin_failure(command, "was not found: install it, or put its full path into 'command'") from None
@@ -216,7 +220,7 @@ def run_plugin(command: ExecConfig, environment: Mapping[str, str], interactive:
     with process:
         reader = threading.Thread(target=_collect, args=(process, stderr, interactive), daemon=True)
         reader.start()
-        alarm = threading.Timer(PLUGIN_SECONDS, process.kill)
+        alarm = threading.Timer(PLUGIN_SECONDS, _kill, args=(process, interactive))
         if not interactive:
             alarm.daemon = True
             alarm.start()
@@ -226,7 +230,7 @@ def run_plugin(command: ExecConfig, environment: Mapping[str, str], interactive:
             exit_code = process.wait()
             late = not interactive and not alarm.is_alive()
         except BaseException:
-            process.kill()
+            _kill(process, interactive)
             reader.join()
             raise
         finally:
@@ -270,6 +274,15 @@ def _parse(stdout: bytes) -> Any:
         from dynkube.objects import load_yaml
 
         return load_yaml(stdout)
+
+
+def _kill(process: subprocess.Popen[bytes], interactive: bool) -> None:
+    """Kill the command; its children too, which would otherwise hold its output open and us waiting for it."""
+    if interactive or not hasattr(os, "killpg"):
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _collect(process: subprocess.Popen[bytes], pieces: list[bytes], show: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from dynkube.errors import ConnectFailedError, RequestTimeoutError, ResponseError, TLSError, TransportError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dynkube.transport.proxy import Proxy
 
 #: Everything the layers below raise for trouble on the network.
-NETWORK_ERRORS = (OSError, http.client.HTTPException, HTTPError)
+NETWORK_ERRORS = (OSError, http.client.HTTPException, HTTPError, CertificateError)
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL})
@@ -63,6 +64,8 @@ class Place:
 def connect_failure(error: Exception, place: Place, timeout: Timeout, *, method: str, url: str) -> TransportError:
     """Return the exception for a connection that could not be made; nothing of the request was sent."""
     cause = _root(error)
+    if isinstance(cause, CertificateError):
+        return TLSError(_wrong_name(place, str(cause)), method=method, url=url)
     if isinstance(cause, ssl.SSLError):
         return _tls_failure(cause, place, method=method, url=url)
     if isinstance(cause, TimeoutError):
@@ -197,11 +200,7 @@ def _verification_explanation(error: ssl.SSLCertVerificationError, place: Place)
     why = (error.verify_message or str(error)).rstrip(".")
     lowered = why.lower()
     if "mismatch" in lowered:
-        name = place.server_name or place.target.host
-        return (
-            f"the certificate of {server} is for another name than {name!r} ({why}): "
-            "connect by a name it holds, or set tls-server-name to one"
-        )
+        return _wrong_name(place, why)
     if "expired" in lowered or "not yet valid" in lowered:
         return f"the certificate of {server} or of its authority is not valid now ({why}): renew it, check both clocks"
     if "key identifier" in lowered or "pathlen" in lowered or "key usage" in lowered:
@@ -209,6 +208,14 @@ def _verification_explanation(error: ssl.SSLCertVerificationError, place: Place)
     return (
         f"the certificate of {server} is not signed by a trusted authority ({why}): "
         "set certificate-authority to the cluster's CA"
+    )
+
+
+def _wrong_name(place: Place, why: str) -> str:
+    name = place.server_name or place.target.host
+    return (
+        f"the certificate of {place.server} is for another name than {name!r} ({why}): "
+        "connect by a name it holds, or set tls-server-name to one"
     )
 
 
