@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing import (
@@ -15,6 +15,7 @@ from dynkube.testing import (
     server_side_apply,
     strategic_patch,
 )
+from dynkube.testing.advice import advice
 from dynkube.testing.answers import ObjectAnswer
 from dynkube.testing.decoding import decode, redecode
 from dynkube.testing.defaults import apply_defaults
@@ -55,12 +56,14 @@ class Change:
     dry_run: bool = False
     #: managedFields are already right (server-side apply computed them).
     recorded: bool = False
+    #: Texts for Warning headers, added to while the object is checked.
+    warnings: list[str] = field(default_factory=list, compare=False)
 
 
 def change_of(call: Call, options: WriteOptions, *, subresource: str = "", recorded: bool = False) -> Change:
     """Return how the request's write is recorded."""
     manager = manager_name(options, call.header("user-agent"))
-    return Change(manager, subresource, dry_run=options.dry_run, recorded=recorded)
+    return Change(manager, subresource, dry_run=options.dry_run, recorded=recorded, warnings=call.warnings)
 
 
 def decoded(call: Call, resource: Resource, options: WriteOptions) -> dict[str, Any]:
@@ -163,6 +166,7 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     causes = validate(obj, None, resource, schema)
     if causes:
         raise failures.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), causes)
+    change.warnings.extend(advice(obj, None, resource, schema))
 
 
 def _others(cluster: Cluster, resource: Resource) -> Callable[[], Iterable[dict[str, Any]]]:
@@ -281,6 +285,7 @@ def replace(
     causes = validate(obj, old, resource, schema)
     if causes:
         raise failures.invalid(resource.group, resource.kind, metadata["name"], causes)
+    change.warnings.extend(advice(obj, old, resource, schema))
     return _store(cluster, resource, record, obj, change)
 
 
