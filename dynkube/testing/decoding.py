@@ -6,17 +6,18 @@ words of Go's JSON decoder, find unknown and duplicate fields, and give built-in
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
 from dynkube.names import GroupVersionKind
-from dynkube.testing import failures, go_json
+from dynkube.testing import failures, go_json, go_order
 from dynkube.testing.go_shape import shape
 from dynkube.testing.typed_reading import Conversion, MistypedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dynkube.testing.schemas import Schema
 
@@ -71,8 +72,11 @@ def redecode(
     schema: Schema | None,
     validation: Validation = "Warn",
     patch: Mapping[str, Any] | None = None,
+    found: Sequence[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """Return a patched object as the server would read it back, and the warnings to send along.
+
+    ``found`` are complaints about the patch itself (`go_json.duplicates`), told before those about its outcome.
 
     Raises `Failure`: 422 about ``patch`` when a value has the wrong type or (Strict) a field is unknown; it quotes the
     patched document or, for a strategic merge patch, ``patch``. A patch that changes the kind or version is a 400.
@@ -85,47 +89,43 @@ def redecode(
     try:
         converted = conversion.root(current, schema)
     except MistypedError as error:
-        raise _bad_patch(document, patch, str(error)) from None
-    if validation == "Strict" and conversion.complaints:
-        raise _bad_patch(document, patch, "strict decoding error: " + ", ".join(conversion.complaints))
-    return shape(converted, schema), conversion.complaints if validation == "Warn" else []
+        why = str(error) if patch is None else error.converted
+        raise _bad_patch(document, patch, why, schema, conversion.complaints) from None
+    complaints = [*found, *conversion.complaints]
+    if validation == "Strict" and complaints:
+        why = "strict decoding error: " + ", ".join(complaints)
+        raise _bad_patch(document, patch, why, schema, conversion.complaints)
+    return shape(converted, schema), complaints if validation == "Warn" else []
 
 
-def _bad_patch(document: Mapping[str, Any], patch: Mapping[str, Any] | None, why: str) -> failures.Failure:
-    shown = _quote(go_json.dumps(_go_order(document))) if patch is None else _quote(_go_map(patch))
+def _bad_patch(
+    document: Mapping[str, Any],
+    patch: Mapping[str, Any] | None,
+    why: str,
+    schema: Schema | None,
+    complaints: list[str],
+) -> failures.Failure:
+    if patch is None:
+        custom = schema is None or schema.custom
+        text = go_json.dumps(go_order.ordered(dict(document), None if custom else schema, _remade(complaints)))
+    else:
+        text = _go_map(patch)
+    shown = _quote(text)
     cause = failures.Cause(failures.INVALID, f"Invalid value: {shown}: {why}", "patch")
     return failures.invalid("", "", "", [cause])
 
 
-#: The order in which Go writes ObjectMeta and the top of an object; other maps are printed sorted.
-_META_ORDER = (
-    "name",
-    "generateName",
-    "namespace",
-    "selfLink",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "finalizers",
-    "managedFields",
-)
+_COMPLAINT = re.compile(r'^\w+ field "(.*)"$')
 
 
-def _go_order(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Order the document as the server prints a patched one: keys sorted, metadata as its struct declares it."""
-    ordered = {key: document[key] for key in sorted(document)}
-    metadata = ordered.get("metadata")
-    if isinstance(metadata, dict):
-        known = [key for key in _META_ORDER if key in metadata]
-        rest = sorted(key for key in metadata if key not in _META_ORDER)
-        ordered["metadata"] = {key: metadata[key] for key in [*known, *rest]}
-    return ordered
+def _remade(complaints: list[str]) -> set[str]:
+    """Return the objects a patch must have taken apart to leave these complaints: all above the fields named."""
+    found = {""}
+    for complaint in complaints:
+        match = _COMPLAINT.match(complaint)
+        parts = match[1].split(".")[:-1] if match else []
+        found |= {".".join(parts[: count + 1]) for count in range(len(parts))}
+    return found
 
 
 def _quote(text: str) -> str:

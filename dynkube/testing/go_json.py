@@ -199,6 +199,21 @@ class _Scanner:
             self.at += 1
 
 
+def duplicates(value: Any, path: str = "") -> list[str]:
+    """Return ``duplicate field "..."`` for every key that came more than once in a value read by `loads`."""
+    found: list[str] = []
+    if isinstance(value, dict):
+        prefix = f"{path}." if path else ""
+        if isinstance(value, DuplicateKeys):
+            found += [f'duplicate field "{prefix}{key}"' for key in value.duplicates]
+        for key, inner in value.items():
+            found += duplicates(inner, prefix + key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            found += duplicates(inner, f"{path}[{index}]")
+    return found
+
+
 def describe(value: Any) -> str:
     """Name a JSON value's type as Go's decoder does."""
     if isinstance(value, bool):

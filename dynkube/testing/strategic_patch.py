@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing import failures, go_json
 from dynkube.testing.json_patch import equal
-from dynkube.testing.merge_patch import parse
 
 if TYPE_CHECKING:
     from dynkube.testing.schemas import Schema
@@ -32,6 +31,18 @@ def apply(document: dict[str, Any], patch: dict[str, Any] | bytes, schema: Schem
     return _object(copy.deepcopy(document), copy.deepcopy(patch), schema)
 
 
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the patch in a request's body; raises `Failure` 400 when it is no JSON object."""
+    try:
+        patch = go_json.loads(body.decode("utf-8", "replace"))
+    except go_json.JSONSyntaxError as error:
+        raise failures.bad_request(str(error)) from None
+    if not isinstance(patch, dict):
+        what = go_json.describe(patch)
+        raise failures.bad_request(f"json: cannot unmarshal {what} into Go value of type map[string]interface {{}}")
+    return patch
+
+
 def _broken(message: str) -> failures.Failure:
     # The real server returns a plain error here, which becomes a 500 without a reason.
     return failures.Failure("", message, code=500)
@@ -44,7 +55,7 @@ def _object(original: dict[str, Any], patch: dict[str, Any], schema: Schema | No
     if directive == "delete":
         return {}
     if directive not in {None, "merge"}:
-        raise _broken(f"unknown patch type: {directive}")
+        raise _broken(f"unknown patch type [{directive}] in map: [{_go_map(patch)}]")
     _retain_keys(original, patch)
     orders = {k.removeprefix(_ORDER): patch.pop(k) for k in list(patch) if k.startswith(_ORDER)}
     for key in [key for key in patch if key.startswith(_DELETE_PRIMITIVES)]:
@@ -83,17 +94,17 @@ def _retain_keys(original: dict[str, Any], patch: dict[str, Any]) -> None:
     if retained is None:
         return
     if not isinstance(retained, list):
-        raise _broken("incorrect usage for retainKeys directive: a list is expected")
+        raise failures.bad_request("invalid patch format of retainKeys")
     for key, value in patch.items():
         if value is not None and not key.startswith("$") and key not in retained:
-            raise _broken("retainKeys directive must contain all fields present in the patch")
+            raise failures.bad_request("invalid patch format of retainKeys")
     for key in [key for key in original if key not in retained]:
         del original[key]
 
 
 def _delete_primitives(original: dict[str, Any], key: str, values: Any) -> None:
     if not isinstance(values, list):
-        raise _broken("unable to merge directives: a list is expected")
+        raise failures.bad_request("invalid patch format of primitive list")
     current = original.get(key)
     if isinstance(current, list):
         original[key] = [element for element in current if not any(equal(element, value) for value in values)]
@@ -130,7 +141,7 @@ def _merge_elements(present: list[Any], patch: list[Any], field: Schema | None, 
     merged = list(present)
     for element in patch:
         if not isinstance(element, dict):
-            raise _broken(f"expecting a map for a list element, got {go_json.describe(element)}")
+            raise failures.Failure("", "list element types are not identical", code=422, details={})
         if merge_key not in element:
             raise _broken(f"map: {_go_map(element)} does not contain declared merge key: {merge_key}")
         key = element[merge_key]

@@ -30,7 +30,14 @@ _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
 class MistypedError(ValueError):
-    """A value does not fit its Go type; the message is Go's."""
+    """A value does not fit its Go type; the message is the JSON decoder's.
+
+    ``converted`` is what the converter of already decoded maps says (strategic merge patches go through that one).
+    """
+
+    def __init__(self, message: str, converted: str = "") -> None:
+        super().__init__(message)
+        self.converted = converted or message
 
 
 def is_quantity(text: str) -> bool:
@@ -173,7 +180,10 @@ class Conversion:
     def _mistyped(self, value: Any, schema: Schema, go_path: str, owner: str) -> MistypedError:
         where = f"{owner}.{go_path}" if owner else go_path
         what = go_json.describe(value)
-        return MistypedError(f"json: cannot unmarshal {what} into Go struct field {where} of type {schema.go_type}")
+        return MistypedError(
+            f"json: cannot unmarshal {what} into Go struct field {where} of type {schema.go_type}",
+            _conversion_problem(value, schema),
+        )
 
     def _plain(self, value: Any, path: str) -> Any:
         """Copy data that has no schema; only repeated keys can be wrong in it."""
@@ -216,6 +226,16 @@ class Conversion:
             if declared or self._keep_unknown:
                 result[key] = self._plain(element, here) if declared else element
         return result
+
+
+def _conversion_problem(value: Any, schema: Schema) -> str:
+    names = {bool: "bool", int: "int64", float: "float64", str: "string", list: "slice", dict: "map"}
+    found = names.get(type(value), "interface")
+    if schema.type == "array":
+        return f"cannot restore slice from {found}"
+    if schema.type == "object":
+        return f"cannot restore map from {found}" if schema.is_map else f"cannot restore struct from: {found}"
+    return f"unrecognized type: {schema.go_type}"
 
 
 def _base64(value: str) -> None:

@@ -162,7 +162,8 @@ def _column(kind: str, spec: str) -> dict[str, Any]:
     type_, _, wide = rest.partition(":")
     if name == "Name":
         return _recorded()["Pod"][0]
-    description = age_description() if name == "Age" else f"{name} of the {kind}."
+    shared = {column["name"]: column["description"] for column in _recorded()["apps/Deployment"]}
+    description = shared[name] if name in {"Age", "Containers", "Images"} else f"{name} of the {kind}."
     return {
         "name": name,
         "type": type_ or "string",

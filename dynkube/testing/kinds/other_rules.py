@@ -239,6 +239,25 @@ def lease(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> N
         report.invalid("spec.leaseTransitions", transitions, NOT_NEGATIVE)
 
 
+def new_event(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check an event of events.k8s.io: it must say who reports what, and when."""
+    event(obj, old, report)
+    if old is not None:
+        return
+    if not obj.get("eventTime"):
+        report.required("eventTime")
+    if not obj.get("reportingController"):
+        report.required("reportingController")
+    else:
+        for problem in formats.qualified_name(obj["reportingController"]):
+            report.invalid("reportingController", obj["reportingController"], problem)
+    for key in ("reportingInstance", "action", "reason"):
+        if not obj.get(key):
+            report.required(key)
+    if obj.get("type") not in {"Normal", "Warning"}:
+        report.invalid("type", "", f"has invalid value: {obj.get('type') or ''}")
+
+
 def event(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
     """Check that an event lives in the namespace of what it is about."""
     target = obj.get("involvedObject") or obj.get("regarding") or {}

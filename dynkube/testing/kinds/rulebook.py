@@ -38,7 +38,7 @@ BY_KIND: Final[dict[tuple[str, str], Rules]] = {
     ("batch", "Job"): workload_rules.job,
     ("coordination.k8s.io", "Lease"): other_rules.lease,
     ("discovery.k8s.io", "EndpointSlice"): network_rules.endpoint_slice,
-    ("events.k8s.io", "Event"): other_rules.event,
+    ("events.k8s.io", "Event"): other_rules.new_event,
     (_NETWORK, "Ingress"): network_rules.ingress,
     (_NETWORK, "IngressClass"): network_rules.ingress_class,
     (_NETWORK, "NetworkPolicy"): network_rules.network_policy,

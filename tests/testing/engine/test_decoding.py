@@ -208,6 +208,24 @@ def test_a_patched_document_is_read_again() -> None:
         decoding.redecode({"data": {"k": 1}}, gvk=CONFIG_MAP, schema=schema, patch={"data": {"k": 1}})
 
 
+def test_keys_given_twice_in_a_patch_are_told_too() -> None:
+    """Complaints about the patch's own text come first."""
+    twice = go_json.duplicates(go_json.loads('{"data":{"a":"1","a":"2"},"l":[{"x":1,"x":2}]}'))
+    assert twice == ['duplicate field "data.a"', 'duplicate field "l[0].x"']
+    document = {"metadata": {"name": "c"}, "bogus": 1}
+    _, warnings = decoding.redecode(document, gvk=CONFIG_MAP, schema=schema_of(CONFIG_MAP), found=twice[:1])
+    assert warnings == ['duplicate field "data.a"', 'unknown field "bogus"']
+
+
+def test_a_strategic_patch_of_the_wrong_type_is_told_in_the_converter_s_words() -> None:
+    """Maps that never were JSON text are refused by another part of the server, with other words."""
+    for value, why in ((1, "unrecognized type: string"), ({}, "unrecognized type: string")):
+        with pytest.raises(Failure, match=why):
+            decoding.redecode(
+                {"data": {"k": value}}, gvk=CONFIG_MAP, schema=schema_of(CONFIG_MAP), patch={"data": {"k": value}}
+            )
+
+
 CUSTOM = Schema.from_crd(
     {"type": "object", "properties": {"spec": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
 )
