@@ -12,6 +12,7 @@ from dynkube.testing import (
     documents,
     failures,
     negotiation,
+    openapi_v2,
     protobuf,
     reading,
     reviews,
@@ -175,6 +176,8 @@ class API:
         if path == "/openapi/v3":
             body = negotiation.encode_json(self._openapi.index())
             return compressed(call, HTTPResponse(200, {"Content-Type": _TEXT}, body))
+        if path == "/openapi/v2":
+            return self._openapi_v2(call)
         if path.startswith("/openapi/v3/"):
             return self._openapi_document(call, path.removeprefix("/openapi/v3/"))
         if _is_discovery(path):
@@ -185,7 +188,7 @@ class API:
 
     def _paths(self) -> list[str]:
         groups = self.cluster.registry.groups()
-        paths = {"/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"}
+        paths = {"/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"}
         for group, versions in groups.items():
             if group:
                 paths.add(f"/apis/{group}")
@@ -207,6 +210,13 @@ class API:
         excluded = set(call.route.query.all("exclude"))
         lines = [f"[+]{check} {'excluded: ok' if check in excluded else 'ok'}" for check in checks]
         return plain(200, "\n".join([*lines, f"{parts[1]} check passed\n"]))
+
+    def _openapi_v2(self, call: Call) -> HTTPResponse:
+        """Answer in gnostic's protobuf if the client asks for it, else in JSON, as kube-apiserver does."""
+        asked = "com.github.proto-openapi.spec.v2" in call.header("accept")
+        kind = openapi_v2.PROTOBUF if asked else negotiation.JSON
+        headers = {"Content-Type": kind, "Vary": "Accept"}
+        return compressed(call, HTTPResponse(200, headers, self._openapi.version_2(protobuf=asked)))
 
     def _openapi_document(self, call: Call, path: str) -> HTTPResponse:
         found = self._openapi.document(path)

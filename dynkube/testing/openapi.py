@@ -10,6 +10,7 @@ import hashlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing import openapi_v2
 from dynkube.testing.negotiation import encode_json
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class OpenAPI:
         self._lock = threading.Lock()
         self._generation = -1
         self._documents: dict[str, tuple[bytes, str]] = {}
+        self._version_2: tuple[int, dict[bool, bytes]] | None = None
         definitions = cluster.schemas.definitions
         self._names: dict[tuple[str, str, str], str] = {}
         for name, definition in definitions.items():
@@ -103,6 +105,26 @@ class OpenAPI:
             path = _path_of(gv)
             paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={self._made(path, gv)[1]}"}
         return {"paths": dict(sorted(paths.items()))}
+
+    def version_2(self, *, protobuf: bool) -> bytes:
+        """Return ``GET /openapi/v2`` as JSON or as protobuf; made once for each set of served resources."""
+        generation = self._cluster.registry.generation
+        with self._lock:
+            kept = self._version_2
+            if kept is not None and kept[0] == generation:
+                return kept[1][protobuf]
+        schemas: dict[str, Any] = {}
+        paths: dict[str, Any] = {}
+        for gv in self._cluster.registry.group_versions():
+            for resource in self._cluster.registry.resources(gv.group, gv.version):
+                self._add_resource(resource, paths, schemas)
+        self._close(schemas)
+        version = self._cluster.registry.server_version["gitVersion"]
+        made = openapi_v2.document(version, schemas, paths)
+        encoded = {False: encode_json(made), True: openapi_v2.to_protobuf(made)}
+        with self._lock:
+            self._version_2 = (generation, encoded)
+        return encoded[protobuf]
 
     def document(self, path: str) -> tuple[bytes, str] | None:
         """Return the document of ``api/v1`` or ``apis/<group>/<version>`` and its hash, None if it is not served."""

@@ -42,6 +42,10 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
+#: Subresources that write ``status`` and nothing else.
+STATUS_PARTS = frozenset({"status", "approval"})
+#: What the server says about who asks for a certificate.
+_REQUESTER = frozenset({"username", "uid", "groups", "extra"})
 #: Tries to find a free generated name before giving up, as the real server does.
 _NAME_TRIES = 8
 
@@ -114,7 +118,15 @@ def create(call: Call, resource: Resource) -> ObjectAnswer:
     options = write_options(call.route.query, "CreateOptions")
     obj = decoded(call, resource, options)
     check_namespace(call, obj["metadata"])
+    _name_requester(call, resource, obj)
     return create_object(call.cluster, resource, obj, change_of(call, options))
+
+
+def _name_requester(call: Call, resource: Resource, obj: dict[str, Any]) -> None:
+    """Write into a certificate signing request who asks for it: the server's word, not the client's."""
+    if resource.collection == ("certificates.k8s.io", "certificatesigningrequests"):
+        asked = {key: value for key, value in (obj.get("spec") or {}).items() if key not in _REQUESTER}
+        obj["spec"] = {**asked, **call.user.as_dict()}
 
 
 def create_object(cluster: Cluster, resource: Resource, obj: dict[str, Any], change: Change) -> ObjectAnswer:
@@ -273,14 +285,14 @@ def replace(
     prune(obj, schema)
     apply_defaults(obj, schema, resource.gvk)
     fields = _recorded_fields(obj, old, resource, change, schema=schema, now=cluster.now())
-    if change.subresource == "status":
+    if change.subresource in STATUS_PARTS:
         rules.prepare_status_update(obj, old)
     else:
         rules.prepare_update(obj, old, _others(cluster, resource))
     metadata = obj["metadata"]
     shape(obj, schema)
     _set_fields(obj, fields)
-    if change.subresource != "status" and rules.has_generation and rules.spec_changed(obj, old):
+    if change.subresource not in STATUS_PARTS and rules.has_generation and rules.spec_changed(obj, old):
         metadata["generation"] = previous.get("generation", 0) + 1
     causes = validate(obj, old, resource, schema)
     if causes:
@@ -412,6 +424,7 @@ def _apply(call: Call, resource: Resource) -> ObjectAnswer:
             defaults=lambda obj: apply_defaults(obj, schema, resource.gvk),
         )
         if record is None:
+            _name_requester(call, resource, obj)
             return create_object(cluster, resource, obj, change)
         version = applied["metadata"].get("resourceVersion")
         if version:

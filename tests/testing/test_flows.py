@@ -350,3 +350,18 @@ def test_openapi_documents_carry_what_kubectl_looks_for(call: Caller) -> None:
 def references(node: Any) -> set[str]:
     """Return every reference in a document."""
     return {part.split('"')[0] for part in json.dumps(node).split('"$ref": "')[1:]}
+
+
+def test_openapi_v2_is_there_for_old_clients(call: Caller) -> None:
+    """Old kubectl (before 1.27) asks for it in protobuf; the media type of the answer is one that parsers take."""
+    call.ok("POST", CRDS, definition())
+    document = call.ok("GET", "/openapi/v2")
+    definitions = document["definitions"]
+    assert definitions["com.example.v1.Widget"]["properties"]["spec"]["properties"]["size"] == {"type": "integer"}
+    containers = definitions["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
+    assert containers["x-kubernetes-patch-merge-key"] == "name"
+    assert {name.removeprefix("#/definitions/") for name in references(document)} <= definitions.keys()
+    answer = call("GET", "/openapi/v2", Accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+    assert answer.headers["content-type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    assert answer.raw.startswith(b"\n\x032.0")
+    assert b"x-kubernetes-group-version-kind" in answer.raw
