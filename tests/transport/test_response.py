@@ -87,6 +87,13 @@ def test_a_body_can_be_read_twice_and_its_connection_is_reused(
     assert (server.connections, client.open_connections) == (1, 1)
 
 
+def test_a_consumed_body_is_forgotten(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:
+    """consume() gives the body away, so that it can be freed while its objects are made."""
+    response = connect(serve()).send(GET)
+    assert response.consume() == b'{"kind": "Pod"}'
+    assert response.read() == b""
+
+
 @pytest.mark.parametrize("chunked", [True, False])
 def test_lines_are_delivered_as_soon_as_they_are_complete(
     chunked: bool,
