@@ -109,7 +109,7 @@ def _bad_patch(
         custom = schema is None or schema.custom
         text = go_json.dumps(go_order.ordered(dict(document), None if custom else schema, _remade(complaints)))
     else:
-        text = _go_map(patch)
+        text = go_print(patch)
     shown = _quote(text)
     cause = failures.Cause(failures.INVALID, f"Invalid value: {shown}: {why}", "patch")
     return failures.invalid("", "", "", [cause])
@@ -132,12 +132,12 @@ def _quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def _go_map(value: Any) -> str:
+def go_print(value: Any) -> str:
     """Print a value as Go's ``%+v`` prints decoded JSON."""
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_go_map(value[key])}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{key}:{go_print(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, list):
-        return "[" + " ".join(_go_map(element) for element in value) + "]"
+        return "[" + " ".join(go_print(element) for element in value) + "]"
     if value is None:
         return "<nil>"
     if isinstance(value, bool):

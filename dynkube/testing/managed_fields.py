@@ -125,7 +125,7 @@ class Ownership:
 
 def reset_fields(obj: dict[str, Any], subresource: str, schema: Schema | None) -> dict[str, Any]:
     """Return what of ``obj`` counts for ownership: a write of the object leaves status alone, status only status."""
-    if subresource == "status":
+    if subresource in ("status", "approval"):
         return {key: value for key, value in obj.items() if key in {"apiVersion", "kind", "status"}}
     if schema is not None and not schema.status_apart:
         return obj
@@ -182,7 +182,7 @@ def record_update(
     kind = str(new.get("kind", ""))
     before = dict(live) if live is not None else go_shape.empty(api_version, kind, schema)
     after = reset_fields(dict(new), subresource, schema)
-    if subresource == "status" and "status" not in after and "status" in before:
+    if subresource in ("status", "approval") and "status" not in after and "status" in before:
         after = {**after, "status": before["status"]}
     try:
         found = changes(reset_fields(before, subresource, schema), after, schema)

@@ -64,7 +64,7 @@ def apply(
     `Failure`: 400 when the configuration carries managedFields or another version, 409 with one cause for each
     conflict, 500 (as the real server) when it does not fit the schema.
     """
-    _check(applied, api_version)
+    _check(applied, api_version, _expected_kind(live, schema))
     config = managed_fields.reset_fields(copy.deepcopy(dict(applied)), subresource, schema)
     _typecheck(config, schema)
     kind = str(applied.get("kind", ""))
@@ -124,7 +124,14 @@ def _sorted(value: Any) -> Any:
     return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 
-def _check(applied: Mapping[str, Any], api_version: str) -> None:
+def _expected_kind(live: Mapping[str, Any] | None, schema: Schema | None) -> str:
+    """Return the kind to apply; "" when only validation can tell (a custom object that is not there yet)."""
+    if live is not None:
+        return str(live.get("kind", ""))
+    return schema.name if schema is not None and not schema.custom else ""
+
+
+def _check(applied: Mapping[str, Any], api_version: str, kind: str) -> None:
     metadata = applied.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields"):
         raise failures.bad_request("metadata.managedFields must be nil")
@@ -134,6 +141,11 @@ def _check(applied: Mapping[str, Any], api_version: str) -> None:
             "Incorrect version specified in apply patch. "
             f"Specified patch version: {sent or ''}, expected: {api_version}"
         )
+    found = applied.get("kind")
+    if not isinstance(found, str) or not found:
+        raise failures.bad_request(f"Object 'Kind' is missing in '{go_json.dumps(dict(applied))}'")
+    if kind and found != kind:
+        raise failures.bad_request(f"the kind in the data ({found}) does not match the expected kind ({kind})")
 
 
 def _unfit(applied: Mapping[str, Any], why: str) -> failures.Failure:
@@ -163,17 +175,6 @@ def _typecheck(config: dict[str, Any], schema: Schema | None) -> None:
         raise _unfit(config, why)
 
 
-#: What apply calls the value it wanted, by OpenAPI type.
-_EXPECTED = {
-    "string": "expected string, got",
-    "integer": "expected numeric (int or float), got",
-    "number": "expected numeric (int or float), got",
-    "boolean": "expected boolean, got",
-    "object": "expected map, got",
-    "array": "expected list, got",
-}
-
-
 def _fits(value: Any, schema: Schema) -> bool:
     if value is None or schema.scalar or schema.open or not schema.type:
         return True
@@ -192,7 +193,7 @@ def _fits(value: Any, schema: Schema) -> bool:
 
 def _undeclared(value: Any, schema: Schema, path: Path, problems: list[str], *, root: bool = False) -> None:
     if not _fits(value, schema):
-        problems.append(f"{show(path)}: {_EXPECTED.get(schema.type, 'expected another type, got')} {_shown(value)}")
+        problems.append(f"{show(path)}: {_unfit_value(value, schema)}")
     elif isinstance(value, dict):
         if schema.scalar or (schema.open and not schema.properties):
             return
@@ -216,8 +217,17 @@ def _undeclared(value: Any, schema: Schema, path: Path, problems: list[str], *, 
             _undeclared(inner, schema.items, (*path, name), problems)
 
 
-def _shown(value: Any) -> str:
-    return f"&{{{go_json.dumps(value)}}}"
+def _unfit_value(value: Any, schema: Schema) -> str:
+    """Say what was expected, printing the value as Go prints the wrapper it holds it in."""
+    text = decoding.go_print(value)
+    if schema.type in {"integer", "number"}:
+        names = {bool: "bool", str: "string", list: "[]interface {}", dict: "map[string]interface {}"}
+        return f"expected numeric (int or float), got {names.get(type(value), 'string')}"
+    if schema.type == "string":
+        quoted = go_json.dumps(value) if not isinstance(value, (dict, list)) else text
+        return f"expected string, got &value.valueUnstructured{{Value:{quoted}}}"
+    words = {"boolean": "boolean", "object": "map", "array": "list"}
+    return f"expected {words.get(schema.type, schema.type)}, got &{{{text}}}"
 
 
 def _before_first_apply(owned: Ownership, base: dict[str, Any], api_version: str, schema: Schema | None) -> None:

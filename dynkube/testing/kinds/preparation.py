@@ -91,6 +91,8 @@ def create_service(obj: dict[str, Any], others: Others) -> None:
 def update_service(obj: dict[str, Any], old: dict[str, Any], others: Others) -> None:
     """Keep allocated addresses and ports that the update leaves out."""
     spec, before = obj.setdefault("spec", {}), old.get("spec") or {}
+    _drop_what_the_old_type_needed(spec, before)
+    _agree_on_addresses(spec, before)
     if spec.get("type") != "ExternalName" and before.get("type") != "ExternalName":
         for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if key not in spec and key in before:
@@ -102,6 +104,33 @@ def update_service(obj: dict[str, Any], old: dict[str, Any], others: Others) -> 
                 if kept and not port.get("nodePort"):
                     port["nodePort"] = kept
     allocate_service(obj, others)
+
+
+def _drop_what_the_old_type_needed(spec: dict[str, Any], before: dict[str, Any]) -> None:
+    """Clear values the former type was given and the new one cannot have, unless the update itself sets others."""
+    old, new = before.get("type"), spec.get("type")
+    with_ports, balancer = {"NodePort", "LoadBalancer"}, "LoadBalancer"
+    if old in with_ports and new not in with_ports:
+        held = [port.get("nodePort") for port in before.get("ports") or []]
+        if [port.get("nodePort") for port in spec.get("ports") or []] == held:
+            for port in spec.get("ports") or []:
+                port.pop("nodePort", None)
+        for key in ("externalTrafficPolicy", "healthCheckNodePort"):
+            if spec.get(key) == before.get(key) and not spec.get("externalIPs"):
+                spec.pop(key, None)
+    if old == balancer and new != balancer:
+        for key in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            if spec.get(key) == before.get(key):
+                spec.pop(key, None)
+
+
+def _agree_on_addresses(spec: dict[str, Any], before: dict[str, Any]) -> None:
+    """Let whichever of clusterIP and clusterIPs the update changed decide about the other."""
+    one, many = spec.get("clusterIP"), spec.get("clusterIPs")
+    if one and one != before.get("clusterIP") and many == before.get("clusterIPs"):
+        spec["clusterIPs"] = [one, *(many or [])[1:]]
+    elif many and many != before.get("clusterIPs") and one == before.get("clusterIP"):
+        spec["clusterIP"] = many[0]
 
 
 def create_claim(obj: dict[str, Any], _others: Others) -> None:

@@ -216,6 +216,30 @@ def test_an_update_keeps_what_was_allocated() -> None:
     assert not rules.has_generation
 
 
+def test_a_change_of_type_clears_what_the_old_type_was_given() -> None:
+    """A load balancer that becomes a plain service loses node ports and policies it no longer may have."""
+    gvk = GroupVersionKind("", "v1", "Service")
+    rules = kind_rules(gvk)
+    old = spec_of("", "v1", "Service", metadata={"uid": "u"}, spec={"type": "LoadBalancer", "ports": [{"port": 80}]})
+    rules.prepare_create(old)
+    new = copy.deepcopy(old)
+    new["spec"]["type"] = "ClusterIP"
+    rules.prepare_update(new, old)
+    assert "nodePort" not in new["spec"]["ports"][0]
+    assert not {"externalTrafficPolicy", "allocateLoadBalancerNodePorts"} & set(new["spec"])
+
+
+def test_cluster_ip_and_cluster_ips_agree() -> None:
+    """Changing one of the two names of an address changes the other, so that validation sees the change."""
+    rules = kind_rules(GroupVersionKind("", "v1", "Service"))
+    old = spec_of("", "v1", "Service", metadata={"uid": "u"}, spec={"ports": [{"port": 80}]})
+    rules.prepare_create(old)
+    new = copy.deepcopy(old)
+    new["spec"]["clusterIP"] = "10.0.9.9"
+    rules.prepare_update(new, old)
+    assert new["spec"]["clusterIPs"] == ["10.0.9.9"]
+
+
 def test_status_updates_touch_only_status() -> None:
     """The status subresource keeps spec and labels of the stored object."""
     rules = kind_rules(GroupVersionKind("apps", "v1", "Deployment"))

@@ -232,6 +232,18 @@ def test_an_empty_entry_resets_ownership() -> None:
             400,
             "Incorrect version specified in apply patch. Specified patch version: v2, expected: v1",
         ),
+        (
+            {"kind": "Secret", "metadata": {"name": "c"}},
+            400,
+            "the kind in the data (Secret) does not match the expected kind (ConfigMap)",
+        ),
+        (
+            {"metadata": {"name": "c"}, "data": {"a": 1}, "immutable": "x"},
+            500,
+            "failed to create typed patch object (/c; v1, Kind=ConfigMap): errors:\n"
+            "  .data.a: expected string, got &value.valueUnstructured{Value:1}\n"
+            "  .immutable: expected boolean, got &{x}",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_be_applied_is_refused(config: dict[str, Any], code: int, message: str) -> None:
