@@ -26,7 +26,7 @@ class Recorded:
     def __init__(self) -> None:
         self.response: dict[str, Any] = {}
 
-    def __call__(self, _request: Received) -> Answer:
+    def __call__(self, request: Received) -> Answer:
         """Answer as recorded."""
         recorded = self.response
         headers = {name.title(): value for name, value in recorded["headers"].items() if name != "warning"}
