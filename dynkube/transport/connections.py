@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ MAX_IDLE_SECONDS = 90.0
 class Connection:
     """One connection, in the hands of one request at a time."""
 
-    __slots__ = ("_http", "_limit", "adapter", "idle_since", "sock", "used")
+    __slots__ = ("__weakref__", "_http", "_limit", "adapter", "idle_since", "sock", "used")
 
     def __init__(self, adapter: ClusterAdapter) -> None:
         self.adapter = adapter
@@ -70,7 +71,8 @@ class ConnectionPool:
     def __init__(self, adapter: ClusterAdapter) -> None:
         self._adapter = adapter
         self._idle: list[Connection] = []
-        self._open: set[Connection] = set()
+        # Weak: a stream that nobody closed is collected, socket and all, and not kept alive by this.
+        self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
 

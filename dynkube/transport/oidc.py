@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from dynkube.config import Config
-from dynkube.errors import AuthenticationError, ConfigError, DynkubeError, mask_url
+from dynkube.errors import AuthenticationError, ConfigError, DynkubeError, InvalidRequestError, mask_url
 from dynkube.transport.credentials import Grant, bearer
 from dynkube.transport.headers import basic_authorization
 from dynkube.transport.messages import HTTPRequest
@@ -74,8 +74,11 @@ class OIDCCredentials:
         return self._grant if self._clock() + EXPIRY_SECONDS < self._expires else None
 
     def _take(self, token: str) -> Grant:
+        try:
+            self._grant = bearer(token)
+        except InvalidRequestError:
+            raise AuthenticationError("auth-provider oidc: the id-token cannot stand in a header") from None
         self._expires = token_expiry(token)
-        self._grant = bearer(token)
         return self._grant
 
     def _refresh(self) -> Grant:

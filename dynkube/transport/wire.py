@@ -6,7 +6,7 @@ import http.client
 import threading
 import zlib
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dynkube.transport.chunked import ChunkedBody
 from dynkube.transport.failures import NETWORK_ERRORS, body_failure
@@ -123,6 +123,9 @@ class LiveResponse(HTTPResponse):
             self._body = body if encoding is None else _inflate(body, encoding)
         except (*NETWORK_ERRORS, zlib.error, ValueError, EOFError) as error:
             self._fail(error)
+        except BaseException:
+            self._abort()  # interrupted from the keyboard: the rest of the body is still on the connection
+            raise
         return self._body or b""
 
     def chunks(self) -> Iterator[bytes]:
@@ -256,7 +259,7 @@ class LiveResponse(HTTPResponse):
         self._raw.close()
         self._pool.discard(self._connection)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> NoReturn:
         self._abort()
         raise body_failure(
             error, self._place, self._timeout, method=self.method, url=self.url, code=self.status

@@ -187,6 +187,14 @@ def test_an_expired_token_without_a_refresh_token_says_to_log_in() -> None:
         OIDCCredentials(AuthProviderConfig(name="oidc", config=config)).grant()
 
 
+def test_a_token_that_would_inject_a_header_is_refused() -> None:
+    """An id-token with a line break is an AuthenticationError that does not show it."""
+    config = {"idp-issuer-url": "https://x", "client-id": "c", "id-token": "hunter2\r\nX: y"}
+    with pytest.raises(AuthenticationError, match="cannot stand in a header") as caught:
+        OIDCCredentials(AuthProviderConfig(name="oidc", config=config))
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["gcp", "azure", "openstack"])
 def test_providers_of_the_past_point_to_plugins(name: str) -> None:
     """gcp, azure and others are refused with a hint at exec plug-ins."""

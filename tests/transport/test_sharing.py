@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import http.client
 import os
 import threading
 import warnings
@@ -141,6 +142,42 @@ def test_a_garbage_collected_client_leaves_no_socket(serve: Callable[..., Server
         warnings.simplefilter("ignore", ResourceWarning)
         del client
         gc.collect()
+
+
+def test_a_stream_that_nobody_closed_is_collected(
+    serve: Callable[..., Server], connect: Callable[..., Transport]
+) -> None:
+    """A forgotten stream does not hold its connection for the life of the client."""
+
+    def handle(peer: Peer, request: Received) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\nfirst\n")
+        peer.wait_closed()
+
+    client = connect(serve(handle))
+    response = client.send(GET, stream=True)
+    assert client.open_connections == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del response
+        gc.collect()
+    assert client.open_connections == 0
+
+
+def test_an_interrupted_read_gives_its_connection_up(
+    serve: Callable[..., Server], connect: Callable[..., Transport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After Ctrl-C in the middle of a body the connection is closed: the rest of that body would be the next answer."""
+    client = connect(serve())
+
+    def interrupt(response: http.client.HTTPResponse, amount: int | None = None) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(http.client.HTTPResponse, "read", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.send(GET)
+    assert client.open_connections == 0
+    assert client.send(GET).status == 200
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
