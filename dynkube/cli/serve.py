@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 def configure(parser: Parser) -> None:
     """Declare the options of `serve`."""
-    parser.add_argument("--address", default="127.0.0.1", metavar="IP", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="0, the default, takes any free port")
+    add = parser.add_argument
+    add("--address", default="127.0.0.1", metavar="IP", help="where to listen (default: %(default)s)")
+    add("--port", type=int, default=0, metavar="N", help="0, the default, takes any free port")
     parser.switch("--tls", text="HTTPS, with a certificate authority made for this run")
-    parser.add_argument(
-        "--token-auth-file", metavar="FILE", help='who may come in, a line each: token,user,uid,"group1,group2"'
-    )
-    parser.add_argument("--kubeconfig-out", metavar="FILE", help="write a kubeconfig for this server")
-    parser.add_argument(
-        "--load", action="append", default=[], metavar="MANIFEST", help="create these objects before it is ready"
-    )
+    add("--token-auth-file", metavar="FILE", help='who may come in, a line each: token,user,uid,"group1,group2"')
+    add("--kubeconfig-out", metavar="FILE", help="write a kubeconfig for this server")
+    add("--load", action="append", default=[], metavar="MANIFEST", help="create these objects before it is ready")
+    add("--data", metavar="DIR", help="keep the objects in this folder: they survive a restart, and a kill")
+    add("--advertise-address", metavar="HOST:PORT", help="the address to tell clients, where it is another one")
+    parser.switch("--no-controllers", text="no garbage collector, and namespaces are not emptied")
     parser.set_defaults(run=run)
 
 
@@ -46,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
             tls=options.tls,
             token_auth_file=options.token_auth_file,
             load=[Path(each) for each in options.load],
+            data=options.data,
+            advertise_address=options.advertise_address,
+            controllers=not options.no_controllers,
         ) as server,
     ):
         if options.kubeconfig_out:

@@ -80,6 +80,18 @@ def test_tokens(tmp_path: Path) -> None:
         assert url in load_yaml(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
 
 
+def test_data_survives_a_kill(tmp_path: Path) -> None:
+    """With `--data`, what was acknowledged is there after a kill."""
+    kubeconfig, data = tmp_path / "config", tmp_path / "data"
+    words = ("--data", str(data), "--kubeconfig-out", str(kubeconfig))
+    with serving(*words) as (process, _), dynkube.connect(kubeconfig=kubeconfig, namespace="default") as dyn:
+        dyn.resource("v1", "configmaps").create(config_map("kept", {"k": "v"}))
+        process.kill()
+        process.wait(timeout=20)
+    with serving(*words), dynkube.connect(kubeconfig=kubeconfig, namespace="default") as dyn:
+        assert dyn.resource("v1", "configmaps").get("kept")["data"] == {"k": "v"}
+
+
 def test_listening_to_other_machines_is_warned_of() -> None:
     """An address beyond loopback is honoured, and what that means is said on standard error."""
     with serving("--address", "0.0.0.0") as (process, _):

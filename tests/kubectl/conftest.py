@@ -57,3 +57,11 @@ def kubectl(program: str, kubeconfig: Path, tmp_path: Path) -> Kubectl:
     kubectl = Kubectl(program, environment, f"kubectl-{uuid.uuid4().hex[:10]}")
     kubectl("create", "namespace", kubectl.namespace)
     return kubectl
+
+
+@pytest.fixture
+def recent(kubectl: Kubectl) -> Kubectl:
+    """Return kubectl if what it prints can be compared with: since 1.27 it explains by OpenAPI v3, and so do we."""
+    if kubectl.version < (1, 27):
+        pytest.skip(f"needs kubectl 1.27 to compare with, this is {kubectl.version}: its columns and texts are others")
+    return kubectl

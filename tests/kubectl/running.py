@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +41,12 @@ class Kubectl:
         finished = self.run(*words, stdin=stdin)
         assert finished.returncode == 0, f"kubectl {' '.join(words)}: {finished.stdout}{finished.stderr}"
         return finished.stdout
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Its major and minor version."""
+        said = json.loads(self("version", "--client", "-o", "json"))["clientVersion"]
+        return int(said["major"]), int(re.sub(r"\D", "", said["minor"]))
 
     @contextmanager
     def running(self, *words: str) -> Iterator[subprocess.Popen[str]]:

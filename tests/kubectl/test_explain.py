@@ -42,14 +42,6 @@ spec:
 """
 
 
-@pytest.fixture
-def explaining(kubectl: Kubectl) -> Kubectl:
-    """Return kubectl if it explains by OpenAPI v3, as those since 1.27 do."""
-    if kubectl.run("explain", "deployment").returncode:
-        pytest.skip("this kubectl explains by OpenAPI v2, which the embedded server does not have")
-    return kubectl
-
-
 def both(kubectl: Kubectl, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[str], list[str]]:
     """Return the lines kubectl and dynkube print for the same words, blank ones left out."""
     theirs = kubectl("explain", *words)
@@ -65,21 +57,21 @@ def fields(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("resource", ["deployment", "pod", "service", "customresourcedefinition"])
-def test_every_field_of_built_in_kinds(explaining: Kubectl, resource: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_field_of_built_in_kinds(recent: Kubectl, resource: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every field at every depth has the same name, type and requiredness."""
-    theirs, ours = both(explaining, capsys, resource, "--recursive")
+    theirs, ours = both(recent, capsys, resource, "--recursive")
     assert len(fields(ours)) > 20
     assert fields(ours) == fields(theirs)
 
 
-def test_a_custom_kind(explaining: Kubectl, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_custom_kind(recent: Kubectl, capsys: pytest.CaptureFixture[str]) -> None:
     """A custom kind is explained as its definition says, to the last field."""
-    word = explaining.namespace.replace("-", "")
-    explaining("apply", "--validate=false", "-f", "-", stdin=CRD % {"word": word, "kind": word.capitalize()})
-    theirs, ours = both(explaining, capsys, word, "--recursive")
+    word = recent.namespace.replace("-", "")
+    recent("apply", "--validate=false", "-f", "-", stdin=CRD % {"word": word, "kind": word.capitalize()})
+    theirs, ours = both(recent, capsys, word, "--recursive")
     assert fields(ours) == fields(theirs)
     for path in ("spec", "spec.tags", "spec.counts", "spec.size"):
-        theirs, ours = both(explaining, capsys, f"{word}.{path}")
+        theirs, ours = both(recent, capsys, f"{word}.{path}")
         assert ours == theirs
 
 
@@ -96,9 +88,9 @@ def test_a_custom_kind(explaining: Kubectl, capsys: pytest.CaptureFixture[str]) 
         "configmap.data",
     ],
 )
-def test_one_level(explaining: Kubectl, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_level(recent: Kubectl, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One level reads as kubectl prints it."""
-    theirs, ours = both(explaining, capsys, path)
+    theirs, ours = both(recent, capsys, path)
     assert ours == theirs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -15,18 +14,6 @@ if TYPE_CHECKING:
     from kubectl.running import Kubectl
 
 pytestmark = pytest.mark.kubectl
-
-#: Older ones have other columns, options or orders.
-SINCE = (1, 27)
-
-
-@pytest.fixture
-def recent(kubectl: Kubectl) -> Kubectl:
-    """Return kubectl if it is recent enough to compare with."""
-    version = json.loads(kubectl("version", "--client", "-o", "json"))["clientVersion"]
-    if (int(version["major"]), int(re.sub(r"\D", "", version["minor"]))) < SINCE:
-        pytest.skip(f"kubectl {version['gitVersion']} prints otherwise than today's")
-    return kubectl
 
 
 def both(kubectl: Kubectl, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
