@@ -240,9 +240,11 @@ def test_an_empty_entry_resets_ownership() -> None:
         (
             {"metadata": {"name": "c"}, "data": {"a": 1}, "immutable": "x"},
             500,
-            "failed to create typed patch object (/c; v1, Kind=ConfigMap): errors:\n"
-            "  .data.a: expected string, got &value.valueUnstructured{Value:1}\n"
-            "  .immutable: expected boolean, got &{x}",
+            (
+                "failed to create typed patch object (/c; v1, Kind=ConfigMap): errors:\n"
+                "  .data.a: expected string, got &value.valueUnstructured{Value:1}\n"
+                "  .immutable: expected boolean, got &{x}"
+            ),
         ),
     ],
 )
