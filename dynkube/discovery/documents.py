@@ -124,13 +124,15 @@ class DocumentFetcher:
             return kept.value
         check_status(response)
         content_type = response.headers.get("Content-Type", "")
+        # Decoding uses the body up.
+        body = b"" if self._store is None else response.read()
         value = decode(content_type, decode_object(response))
         etag = response.headers.get("ETag", "")
         if etag:
             self._kept[path, accept] = _Kept(etag, value)
         else:
             self._kept.pop((path, accept), None)
-        self._save(path, accept, content_type, etag, response.read())
+        self._save(path, accept, content_type, etag, body)
         return value
 
     def _save(self, path: str, accept: str, content_type: str, etag: str, body: bytes) -> None:
