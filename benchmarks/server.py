@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from dynkube.testing.certificates import generate
-
 from benchmarks import canned
 from dynkube.testing import APIServer
+from dynkube.testing.certificates import generate
 
 if TYPE_CHECKING:
     import ssl
