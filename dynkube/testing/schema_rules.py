@@ -11,15 +11,13 @@ import ipaddress
 import math
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dynkube.testing import go_json, metadata_rules
 from dynkube.testing.json_patch import equal
 from dynkube.testing.report import Report, show
+from dynkube.testing.schemas import Schema
 from dynkube.testing.typed_reading import is_quantity
-
-if TYPE_CHECKING:
-    from dynkube.testing.schemas import Schema
 
 _MISSING: Any = object()
 
@@ -33,6 +31,13 @@ def check(obj: Any, old: Any, schema: Schema, report: Report) -> None:
     _object_keywords(obj, schema.raw, "", report, skip_required=frozenset({"apiVersion", "kind", "metadata"}))
     _combine(obj, schema.raw, "", report)
     _lists(obj, before, schema, "", report)
+
+
+def check_value(value: Any, raw: dict[str, Any], path: str, report: Report) -> None:
+    """Add every way in which one value (a CRD's default) breaks one schema."""
+    schema = Schema(raw, {}, custom=True)
+    _value(value, _MISSING, schema, path, report)
+    _lists(value, _MISSING, schema, path, report)
 
 
 def _child(old: Any, key: str | int) -> Any:
@@ -229,6 +234,15 @@ def _identity(element: Any, schema: Schema) -> Any:
     if schema.list_type == "map" and isinstance(element, dict):
         return {key: element[key] for key in schema.map_keys if key in element}
     return _MISSING
+
+
+def pattern_problem(pattern: str) -> str:
+    """Return why a pattern is no regular expression; "" when it is one (as far as Python's dialect is Go's)."""
+    try:
+        re.compile(re.sub(r"\\z", r"\\Z", pattern))
+    except re.error as error:
+        return str(error)
+    return ""
 
 
 def matches(pattern: str, text: str) -> bool:

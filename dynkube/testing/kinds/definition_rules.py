@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing import formats
+from dynkube.testing import formats, schema_rules
 
 if TYPE_CHECKING:
     from dynkube.testing.report import Report
@@ -174,6 +174,7 @@ def structural(schema: dict[str, Any], path: str, report: Report, *, root: bool 
     if kind and kind not in _TYPES:
         report.unsupported(f"{path}.type", kind, _TYPES)
     _lists(schema, path, report)
+    _values(schema, path, report)
     free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
     if schema.get("x-kubernetes-int-or-string") and kind:
         report.invalid(f"{path}.type", kind, "must be empty if x-kubernetes-int-or-string is true")
@@ -200,6 +201,18 @@ def structural(schema: dict[str, Any], path: str, report: Report, *, root: bool 
         report.forbidden(f"{path}.items", "items must be a schema object and not an array")
     elif kind == "array":
         report.required(f"{path}.items", "must be specified")
+
+
+def _values(schema: dict[str, Any], path: str, report: Report) -> None:
+    """Check the pattern, and that the default fits the schema it stands in."""
+    pattern = schema.get("pattern")
+    if pattern:
+        problem = schema_rules.pattern_problem(pattern)
+        if problem:
+            why = f"must be a valid regular expression, but isn't: {problem}"
+            report.invalid(f"{path}.pattern", pattern, why)
+    if schema.get("default") is not None:
+        schema_rules.check_value(schema["default"], schema, f"{path}.default", report)
 
 
 def _lists(schema: dict[str, Any], path: str, report: Report) -> None:

@@ -458,6 +458,22 @@ def test_a_sound_custom_object_passes() -> None:
     assert custom(n=2, m=1.5, e="a", p="aa", t="2026-01-01T00:00:00Z", l=["a"], i="x", nil=None, o={"x": "1"}) == []
 
 
+def test_defaults_and_patterns_of_a_definition_are_checked() -> None:
+    """A default must fit its own schema, a pattern must be one."""
+    size = {"type": "integer", "maximum": 3, "default": 9}
+    name = {"type": "string", "pattern": "[", "default": "x"}
+    found = causes(
+        crd(
+            schema={
+                "type": "object",
+                "properties": {"size": size, "name": name, "ok": {"type": "string", "default": "x"}},
+            }
+        )
+    )
+    root = "spec.versions[0].schema.openAPIV3Schema.properties"
+    assert [cause.field for cause in found] == [f"{root}[size].default", f"{root}[name].pattern"]
+
+
 def test_a_missing_field_is_required() -> None:
     """Required fields are named with their path."""
     assert told(
