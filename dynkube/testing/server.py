@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import logging
 import threading
@@ -186,6 +187,11 @@ class APIServer:
             context = self._certificate.context() if self._certificate else None
             self._http = HTTPServer(self._handle, address=self._address, port=http.port, context=context)
             self._http.start()
+
+    def _restart_if_running(self) -> None:
+        if self._http is not None:
+            with contextlib.suppress(InvalidRequestError):
+                self.restart()
 
     def __enter__(self) -> Self:
         self.start()
@@ -399,7 +405,10 @@ class APIServer:
             self.compact()
             return plain(200, "ok\n")
         if path == "/restart" and method == "POST":
-            threading.Thread(target=self.restart, name="dynkube-restart", daemon=True).start()
+            # A moment later, so that this very answer still gets out.
+            later = threading.Timer(0.1, self._restart_if_running)
+            later.daemon = True
+            later.start()
             return plain(202, "restarting\n")
         return plain(404, "404 page not found\n")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing import (
     failures,
+    go_json,
     json_patch,
     managed_fields,
     merge_patch,
@@ -343,9 +344,16 @@ def patch(call: Call, resource: Resource) -> ObjectAnswer:
     with cluster.store.transaction():
         record = cluster.get(resource, call.key)
         patched = editor(copy.deepcopy(cluster.shown(resource, record)))
-        strategic = call.content_type == STRATEGIC_PATCH
-        shown = merge_patch.parse(call.request.body) if strategic else None
-        obj, warnings = redecode(patched, gvk=resource.gvk, schema=schema, validation=validation, patch=shown)
+        merging = call.content_type in (MERGE_PATCH, STRATEGIC_PATCH)
+        parsed = merge_patch.parse(call.request.body) if merging else None
+        obj, warnings = redecode(
+            patched,
+            gvk=resource.gvk,
+            schema=schema,
+            validation=validation,
+            patch=parsed if call.content_type == STRATEGIC_PATCH else None,
+            found=go_json.duplicates(parsed),
+        )
         call.warnings += warnings
         if not isinstance(obj.get("metadata"), dict):
             obj["metadata"] = {}

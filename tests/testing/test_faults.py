@@ -118,3 +118,22 @@ def test_a_wrong_rule_is_refused_when_it_is_made(rule: dict[str, Any]) -> None:
     """Nothing is injected that does not mean anything."""
     with pytest.raises(InvalidRequestError):
         Fault.from_mapping(rule)
+
+
+def test_a_restart_can_be_asked_for_over_http(server: APIServer, call: Caller) -> None:
+    """The request is answered, then the server goes down and comes back with its objects."""
+    call.ok("POST", CMS, config_map("a"))
+    with Stream(call, f"{CMS}?watch=1&timeoutSeconds=60") as stream:
+        assert stream.next()["type"] == "ADDED"
+        assert call("POST", "/dynkube/restart").status == 202
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            stream.rest()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            assert call("GET", f"{CMS}/a").status == 200
+            break
+        except ConnectionError:
+            continue
+    else:
+        pytest.fail(f"{server!r} did not come back")
