@@ -236,11 +236,36 @@ def _identity(element: Any, schema: Schema) -> Any:
     return _MISSING
 
 
+#: Go's POSIX classes, spelt out for Python.
+_CLASSES = {
+    "[:alpha:]": "a-zA-Z",
+    "[:digit:]": "0-9",
+    "[:alnum:]": "a-zA-Z0-9",
+    "[:upper:]": "A-Z",
+    "[:lower:]": "a-z",
+    "[:space:]": r"\s",
+    "[:word:]": r"\w",
+    "[:xdigit:]": "0-9A-Fa-f",
+}
+#: Escapes of Go's dialect that Python has no word for.
+_GO_ONLY = re.compile(r"\\[pPQEC]")
+
+
+def _python_pattern(pattern: str) -> str:
+    """Return a Go regular expression in Python's dialect: classes spelt out, ``$`` and ``\\z`` only at the very end."""
+    for name, members in _CLASSES.items():
+        pattern = pattern.replace(name, members)
+    pattern = re.sub(r"\\z", r"\\Z", pattern)
+    return re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
+
+
 def pattern_problem(pattern: str) -> str:
-    """Return why a pattern is no regular expression; "" when it is one (as far as Python's dialect is Go's)."""
+    """Return why a pattern is no regular expression; "" when it is one, or is Go's own and cannot be judged here."""
+    if _GO_ONLY.search(pattern):
+        return ""
     try:
-        re.compile(re.sub(r"\\z", r"\\Z", pattern))
-    except re.error as error:
+        re.compile(_python_pattern(pattern))
+    except (re.error, RecursionError, OverflowError) as error:
         return str(error)
     return ""
 
@@ -248,8 +273,8 @@ def pattern_problem(pattern: str) -> str:
 def matches(pattern: str, text: str) -> bool:
     """Whether a Go regular expression is found in ``text``; one Python cannot read matches everything."""
     try:
-        return re.search(re.sub(r"\\z", r"\\Z", pattern), text) is not None
-    except re.error:
+        return re.search(_python_pattern(pattern), text) is not None
+    except (re.error, RecursionError, OverflowError):
         return True
 
 
