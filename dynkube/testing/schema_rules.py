@@ -252,7 +252,7 @@ _GO_ONLY = re.compile(r"\\[pPQEC]")
 
 
 def _python_pattern(pattern: str) -> str:
-    """Return a Go regular expression in Python's dialect: classes spelt out, ``$`` and ``\\z`` only at the very end."""
+    """Return a Go regular expression in Python's dialect: classes spelt out, end anchors only at the very end."""
     for name, members in _CLASSES.items():
         pattern = pattern.replace(name, members)
     pattern = re.sub(r"\\z", r"\\Z", pattern)
