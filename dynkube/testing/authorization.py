@@ -50,8 +50,19 @@ def attributes_of(user: User, route: Route) -> Attributes:
         resource=route.resource,
         subresource=route.subresource,
         namespace=route.namespace,
-        name=route.name,
+        name=route.name or _selected_name(route),
     )
+
+
+def _selected_name(route: Route) -> str:
+    """Return the one name a list or watch is limited to: rules with resourceNames allow that (RequestInfo)."""
+    if route.verb not in ("list", "watch", "deletecollection"):
+        return ""
+    for term in route.query.get("fieldSelector").split(","):
+        field, equals, name = term.replace("==", "=").partition("=")
+        if equals and field.strip() == "metadata.name":
+            return name.strip()
+    return ""
 
 
 def _has(values: Any, wanted: str) -> bool:

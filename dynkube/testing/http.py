@@ -258,17 +258,12 @@ class _Connection:
 
     def _peer_is_there(self) -> bool:
         """Look whether the client of an idle stream has gone, so that its thread does not outlive it for long."""
-        if isinstance(self.sock, ssl.SSLSocket):
-            with selectors.DefaultSelector() as selector:
-                selector.register(self.sock, selectors.EVENT_READ)
-                if not selector.select(0):
-                    return True
-            # Anything a client sends in the middle of a watch can only be its goodbye.
-            return False
-        try:
-            return self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
-        except BlockingIOError:
-            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.sock, selectors.EVENT_READ)
+            if not selector.select(0):
+                return True
+        # Over TLS, anything a client sends in the middle of a watch can only be its goodbye.
+        return not isinstance(self.sock, ssl.SSLSocket) and self.sock.recv(1, socket.MSG_PEEK) != b""
 
     def refuse(self, error: BadRequestError) -> None:
         body = str(error).encode()

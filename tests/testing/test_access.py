@@ -119,6 +119,16 @@ def test_rules_can_name_subresources_names_and_paths(root: Caller, jane: Caller)
     assert jane("GET", "/metrics/x").status == 404
 
 
+def test_a_named_object_can_be_watched_by_its_name(root: Caller, jane: Caller) -> None:
+    """A list or watch limited to one name by a field selector counts as about that object."""
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"], "verbs": ["list", "watch"]}]
+    role(root, rules, USER)
+    assert jane("GET", f"{CMS}?fieldSelector=metadata.name=mine").status == 200
+    assert jane("GET", f"{CMS}?fieldSelector=metadata.name%3D%3Dmine&watch=1&timeoutSeconds=1").status == 200
+    for query in ("", "?fieldSelector=metadata.name=other", "?fieldSelector=metadata.name!=mine"):
+        assert jane("GET", f"{CMS}{query}").status == 403
+
+
 def test_the_built_in_roles_aggregate(root: Caller, jane: Caller) -> None:
     """``edit`` bound in a namespace lets a user work there, but not give rights away."""
     binding = {
