@@ -54,7 +54,7 @@ def _object(original: dict[str, Any], patch: dict[str, Any], schema: Schema | No
         return _plain_object(patch)
     if directive == "delete":
         return {}
-    if directive not in {None, "merge"}:
+    if directive not in (None, "merge"):
         raise _broken(f"unknown patch type [{directive}] in map: [{_go_map(patch)}]")
     _retain_keys(original, patch)
     orders = {k.removeprefix(_ORDER): patch.pop(k) for k in list(patch) if k.startswith(_ORDER)}

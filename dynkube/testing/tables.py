@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dynkube.errors import InvalidRequestError
 from dynkube.testing.durations import since
-from dynkube.testing.kinds import cells, columns, other_cells
+from dynkube.testing.kinds import cells, cluster_cells, columns, other_cells
 from dynkube.watch.json_path import JSONPath, printed
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _builtin(
     objects: Sequence[dict[str, Any]], gvk: GroupVersionKind
 ) -> tuple[list[dict[str, Any]], list[list[Any]], bool]:
     key = f"{gvk.group}/{gvk.kind}" if gvk.group else gvk.kind
-    printer = cells.BY_KIND.get(key) or other_cells.BY_KIND.get(key)
+    printer = cells.BY_KIND.get(key) or other_cells.BY_KIND.get(key) or cluster_cells.BY_KIND.get(key)
     definitions = columns.columns(gvk.group, gvk.kind)
     if printer is None or definitions is None:
         return columns.generic(), [other_cells.generic(obj) for obj in objects], False

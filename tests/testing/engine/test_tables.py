@@ -253,3 +253,12 @@ def test_no_object_breaks_a_row(obj: dict[str, Any]) -> None:
     """Empty and missing parts print as nothing, for every kind with a printer."""
     for key, printer in cells.BY_KIND.items():
         assert isinstance(printer({"kind": key, **obj}), list)
+
+
+def test_columns_and_printers_belong_together() -> None:
+    """Every kind with columns of its own has a printer, and the other way round."""
+    for raw in SchemaSet.builtin().definitions.values():
+        for kind in raw.get("x-kubernetes-group-version-kind", ()):
+            gvk = GroupVersionKind(kind["group"], kind["version"], kind["kind"])
+            names = [c["name"] for c in tables.table([], gvk=gvk)["columnDefinitions"]]
+            assert (columns(gvk.group, gvk.kind) is None) == (names == ["Name", "Created At"]), gvk
