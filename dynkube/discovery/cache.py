@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Final, Protocol, overload
 
-from cachetools import TTLCache
+from cachetools import TLRUCache
 
+from dynkube.discovery.discovered import ResourceLists
 from dynkube.errors import DiscoveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from dynkube.discovery.discovered import Discovered
+    from dynkube.names import GroupVersionResource
 
 #: How long discovery is remembered by default, in seconds.
 DEFAULT_MAX_AGE = 600.0
@@ -27,6 +29,13 @@ TOGETHER = 0.25
 REFRESH_BURST = 10
 #: ...and then one every so many seconds.
 REFRESH_INTERVAL = 2.0
+
+#: What is found while the served APIs are settling after a change is remembered for so many seconds.
+UNSETTLED_AGE = 1.0
+
+#: While a resource that must appear is waited for, the pauses between two runs grow from the first to the last, in
+#: seconds.
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 _KEY: Final = "loaded"
 
@@ -74,11 +83,17 @@ class CachedDiscovery:
         *,
         max_age: float = DEFAULT_MAX_AGE,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._discovery = discovery
+        self._max_age = max_age
         self._clock = clock
+        self._sleep = sleep
         self._lock = Lock()
-        self._held: TTLCache[str, Loaded] = TTLCache(maxsize=1, ttl=max_age, timer=clock)
+        self._held: TLRUCache[str, Loaded] = TLRUCache(maxsize=1, ttu=self._expiry, timer=clock)
+        self._settled_at = clock()
+        #: Resources that must appear, and when they are given up.
+        self._expected: dict[GroupVersionResource, float] = {}
         self._flight: _Flight | None = None
         self._generation = 0
         self._epoch = 0
@@ -114,7 +129,19 @@ class CachedDiscovery:
         That is ``seen`` itself if the server was asked for it after the caller began, otherwise a newer one. Callers
         who miss together are answered by one run. Refreshes are rationed: ten at once, then one every two seconds;
         beyond that ``seen`` is returned. Raises as the wrapped `discover`; what was remembered stays remembered then.
+
+        While resources are expected (`expect`) that the server does not list, this asks again until it does.
         """
+        loaded = self._refresh(seen, since)
+        pauses = iter(PAUSES)
+        while self._is_expecting(loaded.discovered):
+            self._sleep(next(pauses, PAUSES[-1]))
+            self.invalidate()
+            loaded = self.load()
+            loaded.answered.add(get_ident())
+        return loaded
+
+    def _refresh(self, seen: Loaded, since: float) -> Loaded:
         with self._lock:
             held = self._held.get(_KEY, seen)
             own = held.ended >= since and not held.discovered.stored
@@ -130,13 +157,44 @@ class CachedDiscovery:
         loaded.answered.add(get_ident())
         return loaded
 
-    def invalidate(self) -> None:
-        """Forget everything: the next call asks the server, whatever is under way now."""
+    def invalidate(self, *, settling: float = 0.0) -> None:
+        """Forget everything: the next call asks the server, whatever is under way now.
+
+        ``settling``: for so many seconds from now the answers may still change, as they do for a moment after a CRD was
+        written; what is found meanwhile is remembered for a second only. Nothing is sent for it by itself.
+        """
         with self._lock:
+            self._settled_at = max(self._settled_at, self._clock() + settling)
             self._held.clear()
             self._flight = None
             self._epoch += 1
         self._discovery.invalidate()
+
+    def expect(self, resources: Iterable[GroupVersionResource], *, within: float) -> None:
+        """Take it that these will be served ``within`` seconds: a miss waits for them before it is one.
+
+        For those who have just made the server serve them, by writing a CRD: it takes a moment to do so.
+        """
+        with self._lock:
+            self._expected.update(dict.fromkeys(resources, self._clock() + within))
+
+    def expect_nothing(self) -> None:
+        """Take back what `expect` said."""
+        with self._lock:
+            self._expected.clear()
+
+    def _is_expecting(self, discovered: Discovered) -> bool:
+        """Whether something expected is neither listed nor given up; what is one of the two is forgotten."""
+        if not self._expected:
+            return False
+        with self._lock:
+            now = self._clock()
+            waited = {resource: until for resource, until in self._expected.items() if until > now}
+            self._expected = {each: until for each, until in waited.items() if not _lists(discovered, each)}
+            return bool(self._expected)
+
+    def _expiry(self, _key: str, _value: Loaded, now: float) -> float:
+        return now + (min(self._max_age, UNSETTLED_AGE) if now < self._settled_at else self._max_age)
 
     def _is_answer(self, held: Loaded) -> bool:
         """Whether this run is so recent that a miss just now belongs to those it answered.
@@ -190,3 +248,9 @@ class CachedDiscovery:
             if flight.epoch == self._epoch:
                 self._held[_KEY] = loaded
             return loaded
+
+
+def _lists(discovered: Discovered, resource: GroupVersionResource) -> bool:
+    listed = ResourceLists.of(discovered.resources)
+    version = resource.group_version
+    return version in listed and any(names[0] == resource.resource for names in listed.version(version).names())

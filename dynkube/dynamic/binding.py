@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
     from dynkube.discovery import APIResource
     from dynkube.names import GroupVersionResource
+    from dynkube.objects import JSONObject
     from dynkube.rest import RESTClient
+    from dynkube.transport import HTTPRequest
+
+#: The groups of the two resources that decide what else a server serves.
+API_GROUPS = frozenset(("apiextensions.k8s.io", "apiregistration.k8s.io"))
 
 
 class Surface(Protocol):
@@ -22,6 +27,9 @@ class Surface(Protocol):
 
     def changed(self, since: float) -> bool:
         """Ask the server again, if that was not done after `since` and not too often; tell whether it now differs."""
+
+    def wrote(self, resource: GroupVersionResource, request: HTTPRequest, answer: JSONObject) -> None:
+        """Take note of what was written to a resource of `API_GROUPS`."""
 
 
 class Binding:
@@ -79,6 +87,12 @@ class Binding:
         before, self._api = self._api, self._resolve()
         self._gvr = self._api.gvr
         return self._api != before
+
+    def wrote(self, request: HTTPRequest, answer: JSONObject) -> None:
+        """Take note of a write: those of definitions and APIServices change what the server serves."""
+        gvr = self._gvr
+        if gvr is not None and gvr.group in API_GROUPS and self._surface is not None:
+            self._surface.wrote(gvr, request, answer)
 
     def gvr(self) -> GroupVersionResource:
         """Return group, version and plural name; asks discovery if they are not known yet."""

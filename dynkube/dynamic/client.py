@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, overload
 
-from dynkube.discovery import APIResource, CachedDiscovery, DiscoveryClient
-from dynkube.dynamic.binding import Binding
+from dynkube.discovery import APIResource, DiscoveryClient
+from dynkube.dynamic.binding import API_GROUPS, Binding
 from dynkube.dynamic.resource import Resource
+from dynkube.dynamic.surface import RememberedSurface
 from dynkube.errors import BodyMismatchError, InvalidRequestError
 from dynkube.mapping import RESTMapper
 from dynkube.names import GroupVersion, GroupVersionKind, GroupVersionResource, check_path_segment
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dynkube.dynamic.events import EventsResource
     from dynkube.dynamic.manifests import Applied
     from dynkube.dynamic.options import FieldValidation, LabelSelectorLike
+    from dynkube.dynamic.surface_watch import SurfaceWatch
     from dynkube.informer import InformerFactory, Selection
     from dynkube.names import GroupKind
     from dynkube.objects import JSONObject
@@ -56,15 +58,6 @@ def connect(
     return DynamicClient(config, cache=cache)
 
 
-class RememberedSurface(CachedDiscovery):
-    """What the server serves, as remembered, and asked about anew before something is refused for it."""
-
-    def changed(self, since: float) -> bool:
-        """Ask the server again unless it was asked after `since`; tell whether it differs. Rationed as misses are."""
-        loaded = self.load()
-        return self.refresh(loaded, since=since).discovered is not loaded.discovered
-
-
 class DynamicClient:
     """A client of one cluster that learns from the server what it serves.
 
@@ -84,6 +77,7 @@ class DynamicClient:
         self._cached: RememberedSurface | None = None
         self._mapper: RESTMapper | None = None
         self._closed = False
+        self._following: list[SurfaceWatch] = []
         # Guards the making of the parts, once each; re-entrant, since the mapper is made from discovery from rest.
         self._making = threading.RLock()
 
@@ -144,7 +138,8 @@ class DynamicClient:
             gvr = first.gvr
             return Resource(self.bind(str(gvr), api=first, resolve=lambda: self.mapper.api_resource(gvr)))
         if isinstance(first, GroupVersionResource):
-            return Resource(Binding(self.rest, self._config.namespace, asked=str(first), gvr=first))
+            surface = self._remembered() if first.group in API_GROUPS else None
+            return Resource(Binding(self.rest, self._config.namespace, asked=str(first), gvr=first, surface=surface))
         if isinstance(first, GroupVersionKind):
             kind = first
             return Resource(self.bind(str(kind), resolve=lambda: self.mapper.mapping_for_gvk(kind)))
@@ -178,6 +173,9 @@ class DynamicClient:
         with self._making:
             self._closed = True
             rest, self._rest = self._rest, None
+            following, self._following = self._following, []
+        for each in following:
+            each.close()
         if rest is not None and self._owns_rest:
             rest.close()
 
@@ -213,6 +211,25 @@ class DynamicClient:
             resource = resource.namespace(selection.namespace)
         view = resource.metadata() if selection.metadata_only else resource
         return view.lister_watcher(label_selector=selection.label_selector, field_selector=selection.field_selector)
+
+    def keep_fresh(self, *, on_error: Callable[[Exception], None] | None = None) -> SurfaceWatch:
+        """Watch definitions and APIServices, and ask the server anew what it serves when one changes.
+
+        For processes that live long: a kind that was deleted, or came back with another scope or other short names, is
+        then seen so without a lookup that misses. Starts two watches of metadata in two threads, which end with
+        `close()` of what is returned (a context manager) or of this client. Needs permission to list and watch both;
+        `on_error` is told each failure, also logged, and the watches go on trying.
+        """
+        from dynkube.dynamic.surface_watch import SurfaceWatch
+
+        watch = SurfaceWatch(self, on_error=on_error)
+        with self._making:
+            if self._closed:
+                raise InvalidRequestError("this client was closed")
+            self._following = [each for each in self._following if not each.closed]
+            self._following.append(watch)
+        watch.start()
+        return watch
 
     def events(self, namespace: str | None = None) -> EventsResource:
         """Return the events of the core group, which `search` for those about an object."""

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from dynkube.dynamic.keywords import names_nearest_option
 from dynkube.dynamic.lister_watcher import ResourceListerWatcher
 from dynkube.dynamic.view import View
-from dynkube.watch import Watcher, wait_for
-from dynkube.watch.loop import IDLE_TIMEOUT
+from dynkube.watch.protocol import IDLE_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from dynkube.informer.indexer import IndexFunction
     from dynkube.informer.transforms import Transform
     from dynkube.objects import JSONObject
-    from dynkube.watch import Condition
+    from dynkube.watch import Condition, Watcher
 
 
 @names_nearest_option
@@ -44,6 +43,8 @@ class Live(View):
         (seconds for the whole watch; None: none). When the server no longer has the events since the last one seen,
         Gone is raised; with `relist`, the differences come as events instead. See `dynkube.watch.Watcher`.
         """
+        from dynkube.watch import Watcher
+
         source = self.lister_watcher(label_selector=label_selector, field_selector=field_selector)
         source.check()
         return Watcher(
@@ -111,6 +112,8 @@ class Live(View):
         function of the object, None standing for its absence. `timeout` is in seconds, None for no limit. Raises
         WaitTimeoutError, or WaitFailedError if one of `raise_for` holds first; both carry the object as last seen.
         """
+        from dynkube.watch import wait_for
+
         self.endpoint("watch").item(name)
         source = self.lister_watcher(field_selector={"metadata.name": name})
         source.check()

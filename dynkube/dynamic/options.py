@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from dynkube.errors import InvalidRequestError
-from dynkube.selectors import field_selector as field_selector_text
-from dynkube.selectors import label_selector as label_selector_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +72,8 @@ def list_params(
         if match is not None or version not in (None, "0"):
             raise InvalidRequestError("a continue_ token carries its own version: leave resource_version out")
     return {
-        "labelSelector": label_selector_text(label_selector),
-        "fieldSelector": field_selector_text(field_selector),
+        "labelSelector": _label_selector(label_selector),
+        "fieldSelector": _field_selector(field_selector),
         "limit": _count(limit, "limit") or None,
         "continue": continue_,
         "resourceVersion": version,
@@ -105,8 +103,8 @@ def watch_params(
     elif match is not None:
         raise InvalidRequestError("resource_version_match on a watch needs send_initial_events")
     return {
-        "labelSelector": label_selector_text(label_selector),
-        "fieldSelector": field_selector_text(field_selector),
+        "labelSelector": _label_selector(label_selector),
+        "fieldSelector": _field_selector(field_selector),
         "resourceVersion": _version(resource_version),
         "resourceVersionMatch": match,
         "allowWatchBookmarks": True if _flag(allow_bookmarks, "allow_bookmarks") else None,
@@ -220,3 +218,19 @@ def _field_manager(value: str | None) -> str | None:
     if _is_text(value) and len(value) <= FIELD_MANAGER_MAX and value.isprintable():
         return value
     raise InvalidRequestError(f"field_manager must be 1 to {FIELD_MANAGER_MAX} printable characters, not {value!r}")
+
+
+def _label_selector(value: LabelSelectorLike) -> str | None:
+    if value is None:
+        return None
+    from dynkube.selectors import label_selector  # with its grammar, 2 % of the first answer of a program without any
+
+    return label_selector(value)
+
+
+def _field_selector(value: FieldSelectorLike) -> str | None:
+    if value is None:
+        return None
+    from dynkube.selectors import field_selector
+
+    return field_selector(value)

@@ -137,4 +137,7 @@ class Subresource:
         return self._resource.endpoint(verb, self._name)
 
     def _send(self, request: HTTPRequest, timeout: TimeoutLike | Unset) -> JSONObject:
-        return self._resource.rest.request(request, timeout=timeout)
+        answer = self._resource.rest.request(request, timeout=timeout)
+        if request.method != "GET":
+            self._resource.wrote(request, answer)
+        return answer

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dynkube.names import GroupVersionResource
     from dynkube.objects import JSONObject
     from dynkube.rest import RESTClient
-    from dynkube.transport import Cancellation
+    from dynkube.transport import Cancellation, HTTPRequest
 
 
 class View:
@@ -91,6 +91,13 @@ class View:
                 raise
         self._prepared = None
         return self._look_up(verb, subresource)
+
+    def wrote(self, request: HTTPRequest, answer: JSONObject) -> None:
+        """Take note of a write by hand; what is written through the verbs is known already.
+
+        Written definitions and APIServices have this client ask the server anew what it serves.
+        """
+        self._binding.wrote(request, answer)
 
     def path(self, name: str | None = None, *, subresource: str | None = None) -> str:
         """Return the validated, encoded path of the collection, of one object, or of its subresource."""

@@ -191,7 +191,11 @@ class Writing(View):
             dry_run=dry_run,
         )
         request = requests.delete_collection(self.endpoint("deletecollection"), params, body)
-        return self._binding.rest.request(request, timeout=timeout)
+        answer = self._binding.rest.request(request, timeout=timeout)
+        self._binding.wrote(request, answer)
+        return answer
 
     def _send(self, request: HTTPRequest, timeout: TimeoutLike | Unset) -> JSONObject:
-        return self._one(self._binding.rest.request(request, timeout=timeout))
+        answer = self._binding.rest.request(request, timeout=timeout)
+        self._binding.wrote(request, answer)
+        return self._one(answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from dynkube.errors import DiscoveryError, DynkubeError, NoMatchError

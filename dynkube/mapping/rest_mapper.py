@@ -155,13 +155,14 @@ class RESTMapper:
         """Return what the answers are drawn from at present."""
         return self._cache.load().discovered
 
-    def invalidate(self) -> None:
+    def invalidate(self, *, settling: float = 0.0) -> None:
         """Forget what was discovered; the next lookup asks the server.
 
-        Whoever knows that the served APIs changed calls this: a watcher of CRDs and APIServices, or a client that has
-        just created a CRD. It costs nothing until the next lookup.
+        Whoever knows that the served APIs changed calls this, as a DynamicClient does that has written a CRD. It costs
+        nothing until the next lookup. ``settling``: the server may take so many seconds until it serves what changed;
+        what is found meanwhile is remembered for a second only.
         """
-        self._cache.invalidate()
+        self._cache.invalidate(settling=settling)
 
     def _one(self, partial: GroupVersionResource) -> APIResource:
         query = _partial(partial)

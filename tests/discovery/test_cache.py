@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from mapping.fakes import FakeDiscovery
+from mapping.fakes import FakeDiscovery, res, surface
 
 from dynkube.discovery import APIGroup, CachedDiscovery, Discovered
-from dynkube.discovery.cache import REFRESH_BURST, REFRESH_INTERVAL, TOGETHER
+from dynkube.discovery.cache import REFRESH_BURST, REFRESH_INTERVAL, TOGETHER, UNSETTLED_AGE
 from dynkube.errors import ConnectFailedError, DiscoveryError
+from dynkube.names import GroupVersionResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,3 +294,92 @@ def test_invalidate_during_a_run() -> None:
         assert early.result(timeout=30) == numbered(1)
     assert cache.discover() == numbered(2)
     assert fake.asked == 2
+
+
+def test_settling(clock: Clock) -> None:
+    """For as long as the server settles after a change an answer is remembered for a second; then for its full age."""
+    fake = counting()
+    cache = CachedDiscovery(fake, max_age=100, clock=clock)
+    cache.invalidate(settling=5)
+    cache.discover()
+    clock.now += UNSETTLED_AGE / 2
+    cache.discover()
+    assert fake.asked == 1
+    clock.now += UNSETTLED_AGE
+    cache.discover()
+    assert fake.asked == 2
+    clock.now += 5
+    cache.discover()
+    assert fake.asked == 3
+    clock.now += 99
+    cache.discover()
+    assert fake.asked == 3
+
+
+def test_settling_makes_no_age_longer(clock: Clock) -> None:
+    """An age shorter than that of unsettled answers stays, and a shorter settling does not end a longer one."""
+    fake = counting()
+    cache = CachedDiscovery(fake, max_age=UNSETTLED_AGE / 4, clock=clock)
+    cache.invalidate(settling=5)
+    cache.invalidate()
+    cache.discover()
+    clock.now += UNSETTLED_AGE / 2
+    cache.discover()
+    assert fake.asked == 2
+
+
+class TestExpected:
+    """What somebody has just had the server serve, and it does not yet."""
+
+    WIDGETS = GroupVersionResource("example.com", "v1", "widgets")
+
+    def cache(self, clock: Clock, *, listed_in_run: int) -> tuple[CachedDiscovery, FakeDiscovery]:
+        """Return a cache of a server that lists widgets from a certain run on; pauses let time pass."""
+        fake = FakeDiscovery(Discovered())
+        served = surface(("example.com/v1", [res("widgets", "Widget")]))
+        fake.found = lambda: served if fake.asked >= listed_in_run else Discovered()
+
+        def sleep(seconds: float) -> None:
+            clock.now += seconds
+
+        return CachedDiscovery(fake, clock=clock, sleep=sleep), fake
+
+    def test_a_miss_waits_for_it(self, clock: Clock) -> None:
+        """A miss asks until the server lists what is expected, and once only from then on."""
+        cache, fake = self.cache(clock, listed_in_run=4)
+        seen = cache.load()
+        cache.expect([self.WIDGETS], within=10)
+        found = cache.refresh(seen, since=clock.now)
+        assert self.WIDGETS.group_version in found.discovered.resources
+        assert fake.asked == 4
+        cache.refresh(found, since=clock.now + 1)
+        assert fake.asked == 5
+
+    def test_it_is_given_up(self, clock: Clock) -> None:
+        """What never comes is waited for until its time is over, and then no longer."""
+        cache, fake = self.cache(clock, listed_in_run=1000)
+        seen = cache.load()
+        began = clock.now
+        cache.expect([self.WIDGETS], within=10)
+        cache.refresh(seen, since=clock.now)
+        assert 10 <= clock.now - began < 11
+        asked = fake.asked
+        assert asked < 40
+        cache.refresh(cache.load(), since=clock.now + 1)
+        assert fake.asked == asked + 1
+
+    def test_it_is_taken_back(self, clock: Clock) -> None:
+        """What is not expected any more is not waited for."""
+        cache, fake = self.cache(clock, listed_in_run=1000)
+        seen = cache.load()
+        cache.expect([self.WIDGETS], within=10)
+        cache.expect_nothing()
+        cache.refresh(seen, since=clock.now + 1)
+        assert fake.asked == 2
+
+    def test_finding_other_things_waits_for_nothing(self, clock: Clock) -> None:
+        """Who misses nothing is not held up."""
+        cache, fake = self.cache(clock, listed_in_run=1000)
+        cache.expect([self.WIDGETS], within=10)
+        cache.discover()
+        assert fake.asked == 1
