@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from dynkube.controller.leases import LeaderRecord, LeaseLock, micro_time
-from dynkube.errors import Conflict, DynkubeError, NotFound
+from dynkube.errors import AlreadyExists, Conflict, DynkubeError, NotFound
 
 if TYPE_CHECKING:
     from dynkube.watch.clock import Clock
@@ -65,6 +65,9 @@ class Candidate:
         """
         try:
             return self._renew_known() or self._take()
+        except (AlreadyExists, Conflict) as error:
+            _logger.debug("lease %s: somebody else was faster: %s", self._lock.name, error)
+            return False
         except DynkubeError as error:
             _logger.warning("lease %s: %s", self._lock.name, error)
             return False
