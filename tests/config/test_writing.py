@@ -223,14 +223,14 @@ def test_merging_into_nothing_takes_the_current_context(kubeconfig: Any, nothing
 def test_merging_conflicts(write: Write, kubeconfig: Any) -> None:
     """A stanza that differs is an error listing all of them, unless it is to be overwritten."""
     path = write(kubeconfig(user={"token": "mine"}))
-    other = kubeconfig(cluster={"server": "https://theirs"}, user={"token": "theirs"})
+    other = kubeconfig(cluster={"server": "https://theirs"}, user={"token": "their-token"})
     with pytest.raises(ConfigError) as caught:
         writing.merge_in(other, kubeconfig=path)
     assert len(caught.value.problems) == 2
-    assert "theirs" not in str(caught.value)
+    assert "their-token" not in str(caught.value)
     writing.merge_in(other, overwrite=True, kubeconfig=path)
     config = load_config(kubeconfig=path)
-    assert (config.host, config.bearer_token) == ("https://theirs", "theirs")
+    assert (config.host, config.bearer_token) == ("https://theirs", "their-token")
 
 
 def test_auth_provider_is_written_back(write: Write, kubeconfig: Any) -> None:
