@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from dynkube.config.model import MASK, check_header_value
 from dynkube.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What stands for a secret in a repr.
-MASK = "***"
 #: The versions of ExecCredential that are spoken; v1alpha1 is gone from client-go, too.
 EXEC_API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 #: When a plug-in may read standard input.
@@ -117,16 +116,3 @@ def _impersonation(user: str, uid: str, groups: tuple[str, ...], extra: dict[str
 
 def _auth_provider(name: str, config: dict[str, str], path: str | None, user: str | None) -> AuthProviderConfig:
     return AuthProviderConfig(name=name, config=config, path=path, user=user)
-
-
-def check_header_value(value: str, what: str) -> None:
-    """Raise `ConfigError` if the value cannot stand in a header line; the message names ``what``, not the value."""
-    if not isinstance(value, str):
-        raise ConfigError(f"{what} must be a string, not {type(value).__name__}")
-    if not fits_header(value):
-        raise ConfigError(f"{what} contains a line break or another control character")
-
-
-def fits_header(value: str) -> bool:
-    """Tell whether the text can stand in a header line: nothing in it may end the line."""
-    return not any(ord(character) < 0x20 or ord(character) == 0x7F for character in value)

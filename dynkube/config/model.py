@@ -8,19 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynkube.config.base_url import BaseURL, parse_base_url
-from dynkube.config.credentials import (
-    MASK,
-    AuthProviderConfig,
-    ExecConfig,
-    Impersonation,
-    check_header_value,
-)
 from dynkube.config.timeouts import Timeout
 from dynkube.errors import ConfigError, InvalidRequestError, mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynkube.config.credentials import AuthProviderConfig, ExecConfig, Impersonation
+
+#: What stands for a secret in a repr.
+MASK = "***"
 _BYTES_FIELDS = ("ca_data", "cert_data", "key_data")
 _SECRETS = frozenset({"bearer_token", "password", "key_data"})
 _CREDENTIALS = (
@@ -106,6 +103,8 @@ class Config:
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             if item.name == "impersonate" and isinstance(value, str):
+                from dynkube.config.credentials import Impersonation  # 2 ms that most programs are spared
+
                 object.__setattr__(self, item.name, Impersonation(user=value))
             elif item.type in ("str", "str | None"):
                 if value is None and item.type == "str | None":
@@ -198,3 +197,16 @@ class Config:
                 continue
             shown.append(f"{item.name}={value!r}")
         return f"Config({', '.join(shown)})"
+
+
+def check_header_value(value: str, what: str) -> None:
+    """Raise `ConfigError` if the value cannot stand in a header line; the message names ``what``, not the value."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{what} must be a string, not {type(value).__name__}")
+    if not fits_header(value):
+        raise ConfigError(f"{what} contains a line break or another control character")
+
+
+def fits_header(value: str) -> bool:
+    """Tell whether the text can stand in a header line: nothing in it may end the line."""
+    return not any(ord(character) < 0x20 or ord(character) == 0x7F for character in value)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dynkube.config.base_url import parse_base_url
-from dynkube.config.credentials import EXEC_API_VERSIONS, INTERACTIVE_MODES, fits_header
+from dynkube.config.credentials import EXEC_API_VERSIONS, INTERACTIVE_MODES
+from dynkube.config.model import fits_header
 from dynkube.errors import ConfigError, mask_url
 
 if TYPE_CHECKING:

@@ -48,10 +48,12 @@ class DocumentStore(Protocol):
         """Whether ``document`` is young enough to be used without asking the server."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Kept(Generic[_T]):
-    etag: str
-    value: _T
+    __slots__ = ("etag", "value")
+
+    def __init__(self, etag: str, value: _T) -> None:
+        self.etag = etag
+        self.value = value
 
 
 class DocumentFetcher:

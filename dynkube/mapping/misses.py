@@ -63,6 +63,8 @@ def _error(text: str, candidates: list[str], index: ResourceIndex) -> NoMatchErr
 
 
 def _nearest(index: ResourceIndex, name: str, group_version: GroupVersion | None) -> list[str]:
+    from difflib import get_close_matches  # for an error only: not worth loading otherwise
+
     known = index.known_names(group_version)
     return _displayed(index, (known[near] for near in get_close_matches(name.lower(), known, NEAREST)))
 

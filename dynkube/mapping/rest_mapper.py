@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dynkube.discovery.cache import CachedDiscovery
 from dynkube.errors import InvalidNameError
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class RESTMapping:
+class RESTMapping(NamedTuple):
     """A kind and the resource that serves it (client-go's ``meta.RESTMapping``)."""
 
     resource: GroupVersionResource

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from dynkube.transport.backoff import ExponentialBackoff
 from dynkube.transport.cancellation import Cancellation
 from dynkube.transport.messages import Headers, HTTPRequest, HTTPResponse, Sender, split_lines
-from dynkube.transport.observation import RequestEvent
-from dynkube.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
+    from dynkube.transport.backoff import ExponentialBackoff
+    from dynkube.transport.observation import RequestEvent
+    from dynkube.transport.retry import RetryPolicy
     from dynkube.transport.transport import Transport
+
+# Transport brings requests and ssl along, 70 ms of import that building requests or a mock does not need.
+_MODULES = {
+    "ExponentialBackoff": "dynkube.transport.backoff",
+    "RequestEvent": "dynkube.transport.observation",
+    "RetryPolicy": "dynkube.transport.retry",
+    "Transport": "dynkube.transport.transport",
+}
 
 __all__ = [
     "Cancellation",
@@ -28,9 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Transport brings requests and ssl along, 70 ms of import that building requests or a mock does not need.
-    if name == "Transport":
-        from dynkube.transport.transport import Transport
-
-        return Transport
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return value

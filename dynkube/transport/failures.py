@@ -7,8 +7,7 @@ import http.client
 import os
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_match_hostname import CertificateError
@@ -41,8 +40,7 @@ _CERTIFICATE_REFUSED = (
 _TLS_RECORDS = ("\x15\x03", "\x16\x03", r"\x15\x03", r"\x16\x03")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a request was going, for messages."""
 
     target: BaseURL

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from dynkube.errors import ConfigError, mask_url
@@ -17,16 +16,15 @@ if TYPE_CHECKING:
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy server. `source` says where it was configured, for error messages."""
 
     scheme: str
     host: str
     port: int
     source: str
-    username: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
+    username: str = ""
+    password: str = ""
 
     @property
     def socks(self) -> bool:
@@ -41,6 +39,9 @@ class Proxy:
 
     def __str__(self) -> str:
         return f"the proxy {self.address} (from {self.source})"
+
+    def __repr__(self) -> str:
+        return f"<Proxy {self.address} from {self.source}>"
 
 
 def choose_proxy(target: BaseURL, proxy_url: str | None, environ: Mapping[str, str]) -> Proxy | None:

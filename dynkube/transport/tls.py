@@ -6,9 +6,8 @@ import os
 import re
 import ssl
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dynkube.errors import ConfigError
 
@@ -21,8 +20,7 @@ _CERTIFICATE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
+class ClientCertificate(NamedTuple):
     """A certificate chain and its private key, both PEM."""
 
     certificate: bytes

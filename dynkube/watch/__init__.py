@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-from dynkube.watch.backoff import Backoff
-from dynkube.watch.clock import SYSTEM_CLOCK, Clock, SystemClock
-from dynkube.watch.conditions import (
-    Condition,
-    all_of,
-    any_of,
-    condition,
-    created,
-    deleted,
-    jsonpath,
-    not_,
-    parse_condition,
-)
-from dynkube.watch.json_path import JSONPath
-from dynkube.watch.protocol import EventStream, ListerWatcher
-from dynkube.watch.wait import Wait, wait_for
-from dynkube.watch.watcher import Watcher
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dynkube.watch.backoff import Backoff
+    from dynkube.watch.clock import SYSTEM_CLOCK, Clock, SystemClock
+    from dynkube.watch.conditions import (
+        Condition,
+        all_of,
+        any_of,
+        condition,
+        created,
+        deleted,
+        jsonpath,
+        not_,
+        parse_condition,
+    )
+    from dynkube.watch.json_path import JSONPath
+    from dynkube.watch.protocol import EventStream, ListerWatcher
+    from dynkube.watch.wait import Wait, wait_for
+    from dynkube.watch.watcher import Watcher
+
+# Most programs read before they watch: loading this on its first use spares their first answer a twentieth.
+_MODULES = {
+    "Backoff": "dynkube.watch.backoff",
+    "Clock": "dynkube.watch.clock",
+    "Condition": "dynkube.watch.conditions",
+    "EventStream": "dynkube.watch.protocol",
+    "JSONPath": "dynkube.watch.json_path",
+    "ListerWatcher": "dynkube.watch.protocol",
+    "SYSTEM_CLOCK": "dynkube.watch.clock",
+    "SystemClock": "dynkube.watch.clock",
+    "Wait": "dynkube.watch.wait",
+    "Watcher": "dynkube.watch.watcher",
+    "all_of": "dynkube.watch.conditions",
+    "any_of": "dynkube.watch.conditions",
+    "condition": "dynkube.watch.conditions",
+    "created": "dynkube.watch.conditions",
+    "deleted": "dynkube.watch.conditions",
+    "jsonpath": "dynkube.watch.conditions",
+    "not_": "dynkube.watch.conditions",
+    "parse_condition": "dynkube.watch.conditions",
+    "wait_for": "dynkube.watch.wait",
+}
 
 __all__ = [
     "SYSTEM_CLOCK",
@@ -41,3 +68,10 @@ __all__ = [
     "parse_condition",
     "wait_for",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return value

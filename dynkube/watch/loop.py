@@ -7,13 +7,14 @@ import math
 import random as random_module
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dynkube.errors import DynkubeError
 from dynkube.transport.cancellation import Cancellation
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.machine import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, WatchMachine
+from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import list_items, list_metadata, object_key, read_event
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _logger = logging.getLogger("dynkube.watch")
 
 #: Bounds of the random time after which the server is asked to end a watch, in seconds (client-go's reflector).
 SERVER_TIMEOUT = (300, 600)
-#: Silence after which the peer counts as dead, in seconds. Servers send a bookmark about once a minute.
-IDLE_TIMEOUT = 90.0
 #: How much longer than the server's own limit a silence may last where it may not send bookmarks (kube-rs).
 _GRACE = 5.0
 
@@ -42,8 +41,7 @@ class State:
     resource_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One event after the state; `event` is the dict the server sent. `repeatable`: it may come again."""
 
     event: dict[str, Any]

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from dynkube.objects import JSONObject
     from dynkube.transport.cancellation import Cancellation
 
+#: Silence after which the peer counts as dead, in seconds. Servers send a bookmark about once a minute.
+IDLE_TIMEOUT = 90.0
+
 
 class EventStream(Protocol):
     """The events of one connection, as `RESTClient.watch` returns them.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from dynkube.errors import InvalidRequestError
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.difference import Difference
-from dynkube.watch.loop import IDLE_TIMEOUT, Bookmark, Change, State, WatchLoop
+from dynkube.watch.loop import Bookmark, Change, State, WatchLoop
 from dynkube.watch.machine import Policy, Start
+from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import object_key
 
 if TYPE_CHECKING:
