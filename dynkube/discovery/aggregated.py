@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import Any
 
-from dynkube.discovery.discovered import ResourceRow, ResourceRows, SubresourceRow
+from dynkube.discovery.orderly import orderly_columns
 from dynkube.discovery.part import Part
-from dynkube.discovery.resources import APIGroup
 from dynkube.discovery.shape import Interner, expect_list, expect_name, expect_object, expect_string
+from dynkube.discovery.table import ResourceRow, ResourceTable, SubresourceRow
 from dynkube.errors import DiscoveryError
 from dynkube.names import GroupVersion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dynkube.discovery.discovered import Names, VersionResources
-
-#: Members of a resource that are lists of strings.
-_LISTS = ("verbs", "shortNames", "categories")
 
 
 def decode_aggregated(document: Any, *, core: bool) -> Part:
@@ -31,10 +24,74 @@ def decode_aggregated(document: Any, *, core: bool) -> Part:
     kind = document.get("kind")
     if kind != "APIGroupDiscoveryList":
         raise DiscoveryError(f"the aggregated discovery document is of kind {kind!r}, not APIGroupDiscoveryList")
+    items = expect_list(document, "items", "the aggregated discovery document")
+    return _decode_orderly(items, core=core) or _decode_carefully(items, core=core)
+
+
+def _decode_orderly(items: list[Any], *, core: bool) -> Part | None:
+    """Return what the groups say if everything about them is in good order, otherwise None.
+
+    This runs over every group and resource of a cluster before the first of them is used.
+    """
+    part = Part()
+    groups, spans = part.groups, part.table.spans
+    entries: list[dict[str, Any]] = []
+    try:
+        for item in items:
+            name = item["metadata"].get("name", "")
+            if name in groups or (name == "") is not core:
+                return None
+            versions = item["versions"]
+            if type(versions) is not list:
+                return None
+            served: list[str] = []
+            for entry in versions:
+                version = entry["version"]
+                key = (name, version)
+                if not version or key in spans:
+                    return None
+                if entry.get("freshness") == "Stale":
+                    part.failed[GroupVersion(name, version)] = _stale(GroupVersion(name, version))
+                    continue
+                resources = entry["resources"]
+                if type(resources) is not list:
+                    return None
+                if len(resources) > 1 and len({each["resource"] for each in resources}) < len(resources):
+                    return None
+                start = len(entries)
+                entries += resources
+                spans[key] = start, len(entries)
+                served.append(version)
+            groups[name] = (tuple(served), served[0]) if served else ((), "")
+        "".join(groups)
+        "".join(chain.from_iterable(spans))
+        if part.failed:
+            "".join(group_version.version for group_version in part.failed)
+    except (TypeError, KeyError, AttributeError):
+        return None
+    columns = orderly_columns(entries)
+    if columns is None:
+        return None
+    interner = Interner()
+
+    def decode(group_version: GroupVersion, entry: dict[str, Any]) -> ResourceRow:
+        return _decode_resource(group_version, entry, interner)[0]
+
+    part.table = ResourceTable.of_columns(spans, *columns, entries, decode)
+    # The order of the mapper's rule, unless another version of the core group stands before v1.
+    part.table.in_order = not core or next(iter(spans), ("", "v1"))[1] == "v1"
+    return part
+
+
+def _decode_carefully(items: list[Any], *, core: bool) -> Part:
+    """Return what the groups say, one by one, leaving out what cannot be read."""
     part = Part()
     interner = Interner()
-    for item in expect_list(document, "items", "the aggregated discovery document"):
-        name, versions = _read_group(item)
+    for item in items:
+        group = expect_object(item, "an item of the aggregated discovery document")
+        metadata = expect_object(group.get("metadata") or {}, "the metadata of a group")
+        name = expect_string(metadata, "name", "the metadata of a group")
+        versions = expect_list(group, "versions", "group", name)
         if (name == "") != core:
             part.misplaced(name, core=core)
         else:
@@ -42,131 +99,40 @@ def decode_aggregated(document: Any, *, core: bool) -> Part:
     return part
 
 
-def _read_group(item: Any) -> tuple[str, list[Any]]:
-    # A cluster may have a thousand groups of one resource each. What is in good order is not worth a call to check it,
-    # here and below.
-    group = item if type(item) is dict else expect_object(item, "an item of the aggregated discovery document")
-    metadata = group.get("metadata")
-    if type(metadata) is not dict:
-        metadata = expect_object(metadata or {}, "the metadata of a group")
-    name = metadata.get("name")
-    if type(name) is not str:
-        name = expect_string(metadata, "name", "the metadata of a group")
-    versions = group.get("versions")
-    return name, versions if type(versions) is list else expect_list(group, "versions", "group", name)
-
-
 def _decode_group(part: Part, name: str, items: list[Any], interner: Interner) -> None:
     versions: list[str] = []
     for item in items:
-        entry = item if type(item) is dict else expect_object(item, "a version of group", name)
-        version = entry.get("version")
-        if not version or type(version) is not str:
-            version = expect_name(entry, "version", "a version of group", name)
+        entry = expect_object(item, "a version of group", name)
+        version = expect_name(entry, "version", "a version of group", name)
         group_version = GroupVersion(name, version)
-        if (versions or name in part.groups) and part.knows(group_version):
+        if part.knows(group_version):
             continue
         if entry.get("freshness") == "Stale":
-            part.failed[group_version] = DiscoveryError(
-                f"the resources of {group_version} are stale on the server: the API behind it does not answer",
-                group_version=str(group_version),
-            )
+            part.failed[group_version] = _stale(group_version)
             continue
         try:
-            part.resources[group_version] = _version_resources(group_version, entry, interner)
+            rows = _version_resources(group_version, entry, interner)
         except DiscoveryError as error:
             part.failed[group_version] = DiscoveryError(f"{group_version}: {error}", group_version=str(group_version))
             continue
+        part.add_resources(group_version, rows)
         versions.append(version)
-    part.add_group(APIGroup(name, tuple(versions), versions[0] if versions else ""))
+    part.add_group(name, versions, versions[0] if versions else "")
 
 
-class _Entries:
-    """The entries of one version as the server sent them, found to be in good order and decoded one by one."""
-
-    __slots__ = ("_entries", "_group_version", "_interner")
-
-    def __init__(self, group_version: GroupVersion, entries: list[dict[str, Any]], interner: Interner) -> None:
-        self._group_version = group_version
-        self._entries = entries
-        self._interner = interner
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def names(self) -> Iterator[Names]:
-        """Return what each resource is called."""
-        for entry in self._entries:
-            kind = entry["responseKind"]["kind"]
-            yield (
-                entry["resource"],
-                entry.get("singularResource") or kind.lower(),
-                kind,
-                entry.get("shortNames") or (),
-                entry.get("categories") or (),
-            )
-
-    def row(self, position: int) -> ResourceRow:
-        """Decode the resource at ``position``."""
-        rows = _decode_resource(self._group_version, self._entries[position], self._interner)
-        return rows[0]
+def _stale(group_version: GroupVersion) -> DiscoveryError:
+    return DiscoveryError(
+        f"the resources of {group_version} are stale on the server: the API behind it does not answer",
+        group_version=str(group_version),
+    )
 
 
-def _version_resources(group_version: GroupVersion, entry: dict[str, Any], interner: Interner) -> VersionResources:
-    entries = expect_list(entry, "resources", "the version")
-    if _is_orderly(entries):
-        return _Entries(group_version, entries, interner)
+def _version_resources(group_version: GroupVersion, entry: dict[str, Any], interner: Interner) -> list[ResourceRow]:
     rows: dict[str, ResourceRow] = {}
-    for resource in entries:
+    for resource in expect_list(entry, "resources", "the version"):
         for row in _decode_resource(group_version, resource, interner):
             rows.setdefault(row.name, row)
-    return ResourceRows(rows.values())
-
-
-def _is_orderly(entries: list[Any]) -> bool:
-    """Whether decoding these entries one by one, later, cannot fail, and gives each of them one row.
-
-    This runs over every resource of a cluster before the first of them is used. It leaves telling strings from other
-    things to C code: joining a list fails unless it holds nothing but strings.
-    """
-    strings: list[str] = []
-    names: set[str] = set()
-    try:
-        for entry in entries:
-            name, response = entry["resource"], entry["responseKind"]
-            if not name or not response["kind"]:
-                return False
-            names.add(name)
-            strings.append(name)
-            # values() also takes in members nobody reads; a surprise there costs the short cut, not correctness.
-            strings += response.values()
-            singular = entry.get("singularResource")
-            if singular is not None:
-                strings.append(singular)
-            for key in _LISTS:
-                value = entry.get(key)
-                if value is not None:
-                    if type(value) is not list:
-                        return False
-                    strings += value
-            children = entry.get("subresources")
-            if children is None:
-                continue
-            if type(children) is not list:
-                return False
-            for child in children:
-                name, verbs = child["subresource"], child.get("verbs")
-                if not name or (verbs is not None and type(verbs) is not list):
-                    return False
-                strings.append(name)
-                strings += verbs or ()
-                response = child.get("responseKind")
-                if response is not None:
-                    strings += response.values()
-        "".join(strings)
-    except (TypeError, KeyError, AttributeError):
-        return False
-    return len(names) == len(entries)
+    return list(rows.values())
 
 
 def _decode_resource(group_version: GroupVersion, resource: Any, interner: Interner) -> list[ResourceRow]:

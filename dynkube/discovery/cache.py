@@ -251,6 +251,6 @@ class CachedDiscovery:
 
 
 def _lists(discovered: Discovered, resource: GroupVersionResource) -> bool:
-    listed = ResourceLists.of(discovered.resources)
-    version = resource.group_version
-    return version in listed and any(names[0] == resource.resource for names in listed.version(version).names())
+    table = ResourceLists.of(discovered.resources).table
+    first, last = table.spans.get((resource.group, resource.version), (0, 0))
+    return resource.resource in table.plurals[first:last]

@@ -7,19 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from dynkube.discovery.aggregated import decode_aggregated
-from dynkube.discovery.discovered import Discovered, ResourceLists, ResourceRows
+from dynkube.discovery.discovered import Groups, ResourceLists
 from dynkube.discovery.documents import DocumentFetcher
 from dynkube.discovery.legacy import decode_groups, decode_resource_list, decode_versions
 from dynkube.discovery.media_types import AGGREGATED, JSON, is_aggregated
 from dynkube.discovery.part import Part
+from dynkube.discovery.table import ResourceTable
 from dynkube.errors import DynkubeError, Forbidden, NotAcceptable, NotFound
 from dynkube.names import GroupVersion
 from dynkube.rest import quote_segment
 from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynkube.discovery.discovered import Discovered
     from dynkube.discovery.documents import Document, DocumentStore
     from dynkube.discovery.resources import APIGroup, APIResource
+    from dynkube.discovery.table import ResourceRow
     from dynkube.rest import RESTClient
 
 _log = logging.getLogger("dynkube.discovery")
@@ -76,7 +81,7 @@ class DiscoveryClient:
     def groups(self) -> tuple[APIGroup, ...]:
         """Return the groups in server order, the core group ("") first. Two requests at most; raises as `discover`."""
         core, named = self._endpoints([])
-        return tuple(core.joined(named).groups.values())
+        return tuple(Groups({**core.groups, **named.groups}))
 
     def resources(self, group_version: GroupVersion | str) -> tuple[APIResource, ...]:
         """Return the resources of one group version ("apps/v1", "v1"), asking for that one alone.
@@ -86,7 +91,9 @@ class DiscoveryClient:
         """
         if isinstance(group_version, str):
             group_version = GroupVersion.parse(group_version)
-        return ResourceLists({group_version: self._resource_list(group_version, [])})[group_version]
+        table = ResourceTable()
+        table.add(group_version.group, group_version.version, self._resource_list(group_version, []))
+        return ResourceLists(table)[group_version]
 
     def preferred_resources(self) -> tuple[APIResource, ...]:
         """Return every resource once, as `Discovered.preferred_resources` of a new `discover` does."""
@@ -134,25 +141,25 @@ class DiscoveryClient:
         for group_version, future in futures.items():
             error = future.exception()
             if error is None:
-                part.resources[group_version] = future.result()
+                part.add_resources(group_version, future.result())
             elif isinstance(error, DynkubeError):
                 part.failed[group_version] = error
             else:
                 raise error
 
-    def _resource_list(self, group_version: GroupVersion, used: list[Document]) -> ResourceRows:
+    def _resource_list(self, group_version: GroupVersion, used: list[Document]) -> Sequence[ResourceRow]:
         version = quote_segment(group_version.version, "API version")
         if group_version.group:
             path = f"/apis/{quote_segment(group_version.group, 'API group')}/{version}"
         else:
             path = f"/api/{version}"
 
-        def decode(_content_type: str, document: Any) -> ResourceRows:
+        def decode(_content_type: str, document: Any) -> Sequence[ResourceRow]:
             return decode_resource_list(group_version, document)
 
         try:
             return self._documents.fetch(path, JSON, decode, used=used)
         except NotFound:
             if group_version == GroupVersion("", "v1"):
-                return ResourceRows()
+                return ()
             raise

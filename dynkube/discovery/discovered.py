@@ -4,44 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import overload
 
 from dynkube.discovery.resources import APIGroup, APIResource
+from dynkube.discovery.table import ResourceRow, ResourceTable, SubresourceRow
 from dynkube.names import GroupVersion
-
-
-class SubresourceRow(NamedTuple):
-    """A subresource in its compact form; ``name`` is the part after the slash."""
-
-    name: str
-    kind: str
-    namespaced: bool
-    verbs: tuple[str, ...]
-    response_group: str
-    response_version: str
-    storage_version_hash: str
-
-    def alone(self, parent: str) -> ResourceRow:
-        """Return the row of a subresource whose parent cannot be addressed, as in ``custom.metrics.k8s.io``."""
-        return ResourceRow(
-            f"{parent}/{self.name}", "", self.kind, self.namespaced, self.verbs, (), (), *self[4:7], subresources=()
-        )
-
-
-class ResourceRow(NamedTuple):
-    """A resource in its compact form: everything an APIResource is made of."""
-
-    name: str
-    singular_name: str
-    kind: str
-    namespaced: bool
-    verbs: tuple[str, ...]
-    short_names: tuple[str, ...]
-    categories: tuple[str, ...]
-    response_group: str
-    response_version: str
-    storage_version_hash: str
-    subresources: tuple[SubresourceRow, ...]
 
 
 def _build(group_version: GroupVersion, row: ResourceRow) -> APIResource:
@@ -95,43 +62,6 @@ def _row(resource: APIResource) -> ResourceRow:
     )
 
 
-#: What a resource can be called: plural, singular, kind, short names; and the categories it is in.
-Names = tuple[str, str, str, Sequence[str], Sequence[str]]
-
-
-class VersionResources(Protocol):
-    """The resources of one group version, in server order, decoded no further than asked."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def names(self) -> Iterable[Names]:
-        """Return what each is called."""
-
-    def row(self, position: int) -> ResourceRow:
-        """Return everything about one of them."""
-
-
-class ResourceRows:
-    """Resources that are decoded already."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, rows: Iterable[ResourceRow] = ()) -> None:
-        self._rows = tuple(rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def names(self) -> Iterator[Names]:
-        """Return what each resource is called."""
-        return ((row.name, row.singular_name, row.kind, row.short_names, row.categories) for row in self._rows)
-
-    def row(self, position: int) -> ResourceRow:
-        """Return everything about the resource at ``position``."""
-        return self._rows[position]
-
-
 class ResourceLists(Mapping[GroupVersion, tuple[APIResource, ...]]):
     """Group version → its resources, in server order; each APIResource is made when first asked for, then kept.
 
@@ -139,10 +69,10 @@ class ResourceLists(Mapping[GroupVersion, tuple[APIResource, ...]]):
     the same resource at once may each make it, and the values are equal.
     """
 
-    __slots__ = ("_built", "_lists", "_versions")
+    __slots__ = ("_built", "_lists", "table")
 
-    def __init__(self, versions: Mapping[GroupVersion, VersionResources]) -> None:
-        self._versions = versions
+    def __init__(self, table: ResourceTable) -> None:
+        self.table = table
         self._built: dict[tuple[GroupVersion, int], APIResource] = {}
         self._lists: dict[GroupVersion, tuple[APIResource, ...]] = {}
 
@@ -151,41 +81,82 @@ class ResourceLists(Mapping[GroupVersion, tuple[APIResource, ...]]):
         """Return ``resources`` itself if it is one already, otherwise one that is equal to it."""
         if isinstance(resources, ResourceLists):
             return resources
-        return cls({gv: ResourceRows(_row(resource) for resource in listed) for gv, listed in resources.items()})
-
-    def version(self, group_version: GroupVersion) -> VersionResources:
-        """Return the resources of a group version as they are; KeyError where it was not discovered."""
-        return self._versions[group_version]
+        table = ResourceTable()
+        for group_version, listed in resources.items():
+            table.add(group_version.group, group_version.version, [_row(resource) for resource in listed])
+        return cls(table)
 
     def at(self, group_version: GroupVersion, position: int) -> APIResource:
         """Return the resource at ``position`` of its group version's list, making no other."""
         key = (group_version, position)
         resource = self._built.get(key)
         if resource is None:
-            row = self._versions[group_version].row(position)
-            resource = self._built[key] = _build(group_version, row)
+            first, _ = self.table.spans[group_version.group, group_version.version]
+            resource = self._built[key] = _build(group_version, self.table.row(group_version, first + position))
         return resource
 
     def __getitem__(self, group_version: GroupVersion) -> tuple[APIResource, ...]:
         listed = self._lists.get(group_version)
         if listed is None:
-            count = len(self._versions[group_version])
-            listed = tuple(self.at(group_version, position) for position in range(count))
+            span = self.table.spans.get((group_version.group, group_version.version))
+            if span is None:
+                raise KeyError(group_version)
+            listed = tuple(self.at(group_version, position) for position in range(span[1] - span[0]))
             self._lists[group_version] = listed
         return listed
 
     def __contains__(self, group_version: object) -> bool:
         # The mixin's would decode the whole group version to find out.
-        return group_version in self._versions
+        return isinstance(group_version, GroupVersion) and (
+            (group_version.group, group_version.version) in self.table.spans
+        )
 
     def __iter__(self) -> Iterator[GroupVersion]:
-        return iter(self._versions)
+        return (GroupVersion(group, version) for group, version in self.table.spans)
 
     def __len__(self) -> int:
-        return len(self._versions)
+        return len(self.table.spans)
 
     def __repr__(self) -> str:
-        return f"ResourceLists({', '.join(str(gv) for gv in self._versions)})"
+        return f"ResourceLists({', '.join(map(str, self))})"
+
+
+class Groups(Sequence[APIGroup]):
+    """Groups in server order; equal to a tuple of the same. They are made when first looked at."""
+
+    __slots__ = ("_made", "versions")
+
+    def __init__(self, versions: Mapping[str, tuple[tuple[str, ...], str]]) -> None:
+        #: Group → its versions, and the preferred one.
+        self.versions = versions
+        self._made: tuple[APIGroup, ...] | None = None
+
+    def _all(self) -> tuple[APIGroup, ...]:
+        if self._made is None:
+            self._made = tuple(APIGroup(name, *versions) for name, versions in self.versions.items())
+        return self._made
+
+    @overload
+    def __getitem__(self, index: int) -> APIGroup: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[APIGroup, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> APIGroup | tuple[APIGroup, ...]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self.versions)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Groups):
+            other = other._all()
+        return self._all() == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +167,7 @@ class Discovered:
     ``failed`` holds what could not be learned, by group version: the rest of the value is complete without it.
     """
 
-    groups: tuple[APIGroup, ...] = ()
+    groups: Sequence[APIGroup] = ()
     resources: Mapping[GroupVersion, tuple[APIResource, ...]] = field(default_factory=dict)
     failed: Mapping[GroupVersion, Exception] = field(default_factory=dict)
     #: Whether documents kept on disk had a part in this, so that the server may serve something else by now.

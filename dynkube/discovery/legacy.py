@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynkube.discovery.discovered import ResourceRow, ResourceRows, SubresourceRow
 from dynkube.discovery.part import Part
-from dynkube.discovery.resources import APIGroup
 from dynkube.discovery.shape import Interner, expect_list, expect_name, expect_object, expect_string
+from dynkube.discovery.table import ResourceRow, SubresourceRow
 from dynkube.errors import DiscoveryError
 from dynkube.names import GroupVersion
 
@@ -21,8 +20,8 @@ def decode_versions(document: Any) -> Part:
             raise DiscoveryError("a version of APIVersions is not a string")
         versions.append(version)
     part = Part()
-    part.add_group(APIGroup("", tuple(dict.fromkeys(versions)), versions[0] if versions else ""))
-    part.pending = [GroupVersion("", version) for version in part.groups[""].versions]
+    part.add_group("", versions, versions[0] if versions else "")
+    part.pending = _served(part)
     return part
 
 
@@ -41,9 +40,13 @@ def decode_groups(document: Any) -> Part:
         preferred_version = _version(preferred, name) if preferred else ""
         if preferred_version not in versions:
             preferred_version = versions[0] if versions else ""
-        part.add_group(APIGroup(name, tuple(dict.fromkeys(versions)), preferred_version))
-    part.pending = [group_version for group in part.groups.values() for group_version in group.group_versions]
+        part.add_group(name, versions, preferred_version)
+    part.pending = _served(part)
     return part
+
+
+def _served(part: Part) -> list[GroupVersion]:
+    return [GroupVersion(group, version) for group, (versions, _) in part.groups.items() for version in versions]
 
 
 def _version(item: Any, name: str) -> str:
@@ -52,7 +55,7 @@ def _version(item: Any, name: str) -> str:
     return version or expect_name(entry, "groupVersion", "a version of group", name).rpartition("/")[2]
 
 
-def decode_resource_list(group_version: GroupVersion, document: Any) -> ResourceRows:
+def decode_resource_list(group_version: GroupVersion, document: Any) -> list[ResourceRow]:
     """Decode the APIResourceList of one group version; raises DiscoveryError where it is none, or another's."""
     what = f"the resource list of {group_version}"
     document = expect_object(document, what)
@@ -62,7 +65,7 @@ def decode_resource_list(group_version: GroupVersion, document: Any) -> Resource
     if said not in ("", str(group_version)):
         raise DiscoveryError(f"{what} says it is that of {said}", group_version=str(group_version))
     try:
-        return ResourceRows(_decode_entries(group_version, document))
+        return _decode_entries(group_version, document)
     except DiscoveryError as error:
         raise DiscoveryError(f"{group_version}: {error}", group_version=str(group_version)) from None
 

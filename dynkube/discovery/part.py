@@ -6,11 +6,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynkube.discovery.discovered import Discovered, ResourceLists
-from dynkube.discovery.resources import APIGroup
+from dynkube.discovery.discovered import Discovered, Groups, ResourceLists
+from dynkube.discovery.table import ResourceTable
 
 if TYPE_CHECKING:
-    from dynkube.discovery.discovered import VersionResources
+    from collections.abc import Iterable, Sequence
+
+    from dynkube.discovery.table import ResourceRow
     from dynkube.names import GroupVersion
 
 _log = logging.getLogger("dynkube.discovery")
@@ -20,22 +22,24 @@ _log = logging.getLogger("dynkube.discovery")
 class Part:
     """Groups, resources and failures learned so far. ``pending``: group versions yet to be fetched."""
 
-    groups: dict[str, APIGroup] = field(default_factory=dict)
-    resources: dict[GroupVersion, VersionResources] = field(default_factory=dict)
+    #: Group → its versions, and the preferred one.
+    groups: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    table: ResourceTable = field(default_factory=ResourceTable)
     failed: dict[GroupVersion, Exception] = field(default_factory=dict)
     pending: list[GroupVersion] = field(default_factory=list)
 
     def knows(self, group_version: GroupVersion) -> bool:
         """Whether this group version was seen before: of duplicates the first counts."""
-        return group_version in self.resources or group_version in self.failed
+        return (group_version.group, group_version.version) in self.table.spans or group_version in self.failed
 
-    def add_group(self, group: APIGroup) -> None:
+    def add_group(self, name: str, versions: Iterable[str], preferred_version: str) -> None:
         """Add a group; a second entry of the same name adds its versions behind those of the first."""
-        earlier = self.groups.get(group.name)
-        if earlier is not None:
-            versions = tuple(dict.fromkeys(earlier.versions + group.versions))
-            group = APIGroup(group.name, versions, earlier.preferred_version or group.preferred_version)
-        self.groups[group.name] = group
+        earlier, preferred = self.groups.get(name, ((), ""))
+        self.groups[name] = tuple(dict.fromkeys((*earlier, *versions))), preferred or preferred_version
+
+    def add_resources(self, group_version: GroupVersion, rows: Sequence[ResourceRow]) -> None:
+        """Add what one group version serves."""
+        self.table.add(group_version.group, group_version.version, rows)
 
     def misplaced(self, name: str, *, core: bool) -> None:
         """Note a group that cannot be addressed: a named one under /api, or one without a name under /apis."""
@@ -46,15 +50,15 @@ class Part:
         """Return both as one. They have no group in common: one holds the core group, the other those with names."""
         return Part(
             {**self.groups, **other.groups},
-            {**self.resources, **other.resources},
+            self.table.followed_by(other.table),
             {**self.failed, **other.failed},
             self.pending + other.pending,
         )
 
     def finish(self, *, stored: bool = False) -> Discovered:
         """Return the value. The resources stand in the order of the groups, whichever of them were learned later."""
-        resources = self.resources
+        table = self.table
         if self.pending:
-            order = [gv for group in self.groups.values() for gv in group.group_versions if gv in resources]
-            resources = {group_version: resources[group_version] for group_version in order}
-        return Discovered(tuple(self.groups.values()), ResourceLists(resources), self.failed, stored)
+            listed = [(group, version) for group, (versions, _) in self.groups.items() for version in versions]
+            table = table.ordered(key for key in listed if key in table.spans)
+        return Discovered(Groups(self.groups), ResourceLists(table), self.failed, stored)

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import cached_property
-from itertools import accumulate
+from itertools import chain
+from operator import ne
 from typing import TYPE_CHECKING
 
 from dynkube.discovery.discovered import ResourceLists
@@ -27,10 +28,11 @@ from dynkube.mapping.query import Query
 from dynkube.names import GroupVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from dynkube.discovery.discovered import Discovered, VersionResources
+    from dynkube.discovery.discovered import Discovered
     from dynkube.discovery.resources import APIResource
+    from dynkube.discovery.table import Key, ResourceTable
 
 
 #: Stands for a resource: resources are numbered group version by group version, the best group version first.
@@ -45,20 +47,25 @@ def priority(discovered: Discovered) -> list[GroupVersion]:
 
     The order is that of client-go's ``NewDiscoveryRESTMapper``: core v1 before everything, then the server's.
     """
-    by_group: dict[str, list[GroupVersion]] = {}
-    for group_version in discovered.resources:
-        by_group.setdefault(group_version.group, []).append(group_version)
-    order: list[GroupVersion] = []
-    for group in discovered.groups:
-        served = by_group.pop(group.name, [])
+    return [GroupVersion(*key) for key in _priority(discovered, ResourceLists.of(discovered.resources).table)]
+
+
+def _priority(discovered: Discovered, table: ResourceTable) -> list[Key]:
+    if table.in_order:
+        return list(table.spans)
+    by_group: dict[str, list[str]] = {}
+    for group, version in table.spans:
+        by_group.setdefault(group, []).append(version)
+    order: list[Key] = []
+    for each in discovered.groups:
+        served = by_group.pop(each.name, [])
         if len(served) > 1:
-            ranks = {version: rank for rank, version in enumerate(group.versions)}
-            ranks[group.preferred_version] = -1
-            ranked = sorted((ranks.get(gv.version, len(ranks)), number, gv) for number, gv in enumerate(served))
-            served = [gv for _, _, gv in ranked]
-        order += served
-    core = GroupVersion("", "v1")
-    if core in discovered.resources:
+            ranks = {version: rank for rank, version in enumerate(each.versions)}
+            ranks[each.preferred_version] = -1
+            served.sort(key=lambda version, ranks=ranks: ranks.get(version, len(ranks)))  # type: ignore[misc]
+        order += [(each.name, version) for version in served]
+    core = ("", "v1")
+    if core in table.spans:
         order.remove(core)
         order.insert(0, core)
     return order
@@ -72,39 +79,31 @@ class ResourceIndex:
         #: What RESTMapper.resolve answered from this index, by its arguments.
         self.answers: dict[tuple[str | None, str], APIResource] = {}
         self._lists = ResourceLists.of(discovered.resources)
-        self._order = priority(discovered)
-        self._versions = [self._lists.version(group_version) for group_version in self._order]
+        served = self._lists.table
+        self._order = _priority(discovered, served)
+        self._table = served.ordered(self._order)
         #: The first place of each group version, which is what tells the group version of a place.
-        self._starts = list(accumulate(map(len, self._versions), initial=0))[:-1]
-        self._names: _Names = {}
-        self._short_names: _Names = {}
-        for start, version in zip(self._starts, self._versions, strict=True):
-            self._index(start, version)
+        self._starts = [start for start, _ in self._table.spans.values()]
+        places = range(len(self._table.plurals))
+        #: Entries with a slash are subresources whose parent cannot be addressed: never what a name means.
+        self._places: Sequence[Place] = places
+        if "/" in "".join(self._table.plurals):
+            self._places = [place for place in places if "/" not in self._table.plurals[place]]
+        self._names = self._named(_lowered(self._table.plurals), _lowered(self._table.singulars))
+        short_names = [(place, short) for place in self._places for short in self._table.short_names[place] or ()]
+        self._short_names = _first([short.lower() for _, short in short_names], [place for place, _ in short_names])
 
-    def _index(self, start: Place, version: VersionResources) -> None:
-        names, short_names = self._names, self._short_names
-        for place, (name, singular_name, _, shorts, _) in enumerate(version.names(), start):
-            if "/" in name:
-                continue
-            plural, singular = name.lower(), singular_name.lower()
-            if names.setdefault(plural, place) is not place:
-                _add(names, plural, place)
-            if names.setdefault(singular, place) is not place:
-                _add(names, singular, place)
-            for short in shorts:
-                lowered = short.lower()
-                if short_names.setdefault(lowered, place) is not place:
-                    _add(short_names, lowered, place)
+    def _named(self, *columns: list[str]) -> _Names:
+        """Return the places by the names in these columns."""
+        places = self._places
+        if len(places) < len(self._table.plurals):
+            columns = tuple([column[place] for place in places] for column in columns)
+        return _first(list(chain.from_iterable(columns)), [*places] * len(columns))
 
     @cached_property
     def _kinds(self) -> _Names:
         """Kinds as they are spelt."""
-        kinds: _Names = {}
-        for start, version in zip(self._starts, self._versions, strict=True):
-            for place, (name, _, kind, _, _) in enumerate(version.names(), start):
-                if "/" not in name:
-                    _add(kinds, kind, place)
-        return kinds
+        return self._named(self._table.kinds)
 
     @cached_property
     def _lowered_kinds(self) -> _Names:
@@ -119,21 +118,23 @@ class ResourceIndex:
     @cached_property
     def _categories(self) -> _Names:
         categories: _Names = {}
-        for start, version in zip(self._starts, self._versions, strict=True):
-            for place, (name, _, _, _, members) in enumerate(version.names(), start):
-                if "/" not in name:
-                    for category in members:
-                        _add(categories, category, place)
+        for place in self._places:
+            for category in self._table.categories[place] or ():
+                _add(categories, category, place)
         return categories
 
     def group_version(self, place: Place) -> GroupVersion:
         """Return the group version a place belongs to."""
-        return self._order[bisect_right(self._starts, place) - 1]
+        return GroupVersion(*self._key(place))
 
     def resource(self, place: Place) -> APIResource:
         """Return the resource that stands at ``place``."""
         rank = bisect_right(self._starts, place) - 1
-        return self._lists.at(self._order[rank], place - self._starts[rank])
+        return self._lists.at(GroupVersion(*self._order[rank]), place - self._starts[rank])
+
+    def _key(self, place: Place) -> Key:
+        # Of several that start at one place all but the last have no resources.
+        return self._order[bisect_right(self._starts, place) - 1]
 
     def find(self, query: Query, *, kinds: bool = True) -> list[Place]:
         """Return the places the name may mean once step 1 of the rule is applied, best first; empty if there are none.
@@ -204,14 +205,32 @@ class ResourceIndex:
             return places
         found: list[Place] = []
         for place in places:
-            group_version = self.group_version(place)
-            if version is not None and group_version.version != version:
+            own_group, own_version = self._key(place)
+            if version is not None and own_version != version:
                 continue
-            if group is None or (
-                group_version.group == group if exact_group else group_version.group.startswith(group)
-            ):
+            if group is None or (own_group == group if exact_group else own_group.startswith(group)):
                 found.append(place)
         return found
+
+
+def _first(names: list[str], places: list[Place]) -> _Names:
+    """Return the place of each name, or, sorted, those of one that several bear."""
+    # The first to bear a name is written last. Those who share one are few: they are found by not being there.
+    found: _Names = dict(zip(reversed(names), reversed(places), strict=True))
+    if any(map(ne, map(found.__getitem__, names), places)):
+        several: dict[str, set[Place]] = {}
+        for name, place in zip(names, places, strict=True):
+            if found[name] != place:
+                several.setdefault(name, set()).add(place)
+        for name, others in several.items():
+            first = found[name]
+            found[name] = sorted(others.union(first if isinstance(first, list) else (first,)))
+    return found
+
+
+def _lowered(names: list[str]) -> list[str]:
+    # Nearly always they are in lower case already.
+    return names if "".join(names).islower() else [name.lower() for name in names]
 
 
 def _add(names: _Names, name: str, place: Place) -> None:
