@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import canned
 from dynkube.testing import APIServer
-from dynkube.testing.certificates import generate
+from dynkube.testing.access.certificates import generate
 
 if TYPE_CHECKING:
     import ssl

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dynkube.testing.faults import Fault
     from dynkube.testing.server import APIServer, RecordedRequest
+    from dynkube.testing.simulation.options import Simulation
 
 _MODULES = {
     "APIServer": "dynkube.testing.server",
     "Fault": "dynkube.testing.faults",
     "RecordedRequest": "dynkube.testing.server",
+    "Simulation": "dynkube.testing.simulation.options",
 }
 
-__all__ = ["APIServer", "Fault", "RecordedRequest"]
+__all__ = ["APIServer", "Fault", "RecordedRequest", "Simulation"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError
-from dynkube.testing import failures
-from dynkube.testing.http import Damage, HTTPResponse
-from dynkube.testing.negotiation import encode_json
+from dynkube.testing.http import failures
+from dynkube.testing.http.connections import Damage, HTTPResponse
+from dynkube.testing.http.negotiation import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynkube.testing.http import HTTPRequest
+    from dynkube.testing.http.connections import HTTPRequest
 
 #: What a fault can do, each with what it means.
 KINDS: dict[str, str] = {

@@ -16,18 +16,20 @@ from dynkube.config import Config
 from dynkube.errors import InvalidRequestError, ManifestError
 from dynkube.names import GroupVersion
 from dynkube.objects import load_manifests
-from dynkube.testing import bootstrap, certificates, kubeconfig, writing
-from dynkube.testing.api import API, failed, plain
-from dynkube.testing.authentication import MASTERS, Authenticator, read_token_file
-from dynkube.testing.cluster import NAMESPACES, Cluster
-from dynkube.testing.decoding import decode
-from dynkube.testing.durability import Journal
-from dynkube.testing.failures import Failure
+from dynkube.testing.access import certificates, kubeconfig
+from dynkube.testing.access.authentication import MASTERS, Authenticator, read_token_file
+from dynkube.testing.controllers import bootstrap
+from dynkube.testing.controllers.garbage import DELAY, Controllers
 from dynkube.testing.faults import Fault, Faults, answered
-from dynkube.testing.garbage import DELAY, Controllers
-from dynkube.testing.http import HTTPResponse, HTTPServer
-from dynkube.testing.negotiation import encode_json
-from dynkube.testing.storage import Store
+from dynkube.testing.flows import writing
+from dynkube.testing.flows.api import API, failed, plain
+from dynkube.testing.flows.cluster import NAMESPACES, Cluster
+from dynkube.testing.http.connections import HTTPResponse, HTTPServer
+from dynkube.testing.http.failures import Failure
+from dynkube.testing.http.negotiation import encode_json
+from dynkube.testing.objects.decoding import decode
+from dynkube.testing.storage.durability import Journal
+from dynkube.testing.storage.store import Store
 
 if TYPE_CHECKING:
     import os
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dynkube.dynamic import DynamicClient
-    from dynkube.testing.http import HTTPRequest
-    from dynkube.testing.storage import Snapshot
+    from dynkube.testing.http.connections import HTTPRequest
+    from dynkube.testing.simulation import Simulation
+    from dynkube.testing.simulation.life import Life
+    from dynkube.testing.storage.store import Snapshot
 
 logger = logging.getLogger("dynkube.testing.server")
 
@@ -73,6 +77,8 @@ class APIServer:
     namespace, or an object held by a propagation finalizer, stays visible before they deal with it. ``history`` is the
     number of events kept for each resource, which decides when a watch or a continue token is too old. ``data`` names a
     directory that keeps every write, so that a server started with it again has all objects; without, memory alone.
+    ``simulate`` gives workloads life: they make pods, which run on nodes that are not there; a
+    `dynkube.testing.simulation.Simulation` says how fast and on how many.
 
     Raises ConfigError for a token file or data directory that cannot be used, and for TLS without its extra.
     """
@@ -90,6 +96,7 @@ class APIServer:
         controller_delay: float = DELAY,
         history: int = 20_000,
         data: str | os.PathLike[str] | None = None,
+        simulate: bool | Simulation = False,
     ) -> None:
         if not 0 <= port <= 65535:
             raise InvalidRequestError(f"port must lie between 0 and 65535, not {port!r}")
@@ -105,6 +112,13 @@ class APIServer:
         self._controllers = (
             Controllers(self.cluster, self._api.crds.settle, delay=controller_delay) if controllers else None
         )
+        self._life: Life | None = None
+        if simulate:
+            from dynkube.testing.simulation import Simulation as Choices
+            from dynkube.testing.simulation.life import Life as Simulated
+
+            choices = simulate if isinstance(simulate, Choices) else Choices()
+            self._life = Simulated(self.cluster, choices, self._api.crds.settle)
         self.faults = Faults()
         self._data = data
         self._journal: Journal | None = None
@@ -137,6 +151,8 @@ class APIServer:
             http.start()
             if self._controllers is not None:
                 self._controllers.start()
+            if self._life is not None:
+                self._life.start()
         return self
 
     def _fill(self, address: str) -> None:
@@ -163,6 +179,8 @@ class APIServer:
             with self.cluster.store.changed:
                 self.cluster.store.changed.notify_all()
             http.stop()
+            if self._life is not None:
+                self._life.stop()
             if self._controllers is not None:
                 self._controllers.stop()
             if self._journal is not None:
@@ -310,6 +328,8 @@ class APIServer:
             self._api.crds.load()
             if self._controllers is not None:
                 self._controllers.reload()
+            if self._life is not None:
+                self._life.reload()
             if self._journal is not None:
                 self._journal.rewrite()
 

@@ -11,9 +11,9 @@ from conformance import transcripts
 from dynkube import errors
 from dynkube.config import Config
 from dynkube.rest import RESTClient
-from dynkube.testing.http import HTTPRequest as Received
-from dynkube.testing.http import HTTPResponse as Answer
-from dynkube.testing.http import HTTPServer
+from dynkube.testing.http.connections import HTTPRequest as Received
+from dynkube.testing.http.connections import HTTPResponse as Answer
+from dynkube.testing.http.connections import HTTPServer
 from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:

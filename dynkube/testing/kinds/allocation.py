@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing import failures, go_json
+from dynkube.testing.http import failures
+from dynkube.testing.objects import go_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

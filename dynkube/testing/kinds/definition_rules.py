@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing import formats, schema_rules
+from dynkube.testing.objects import formats, schema_rules
 
 if TYPE_CHECKING:
-    from dynkube.testing.report import Report
+    from dynkube.testing.objects.report import Report
 
 _APPROVAL = "api-approved.kubernetes.io"
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing import formats, metadata_rules
 from dynkube.testing.kinds.pod_rules import one_of
 from dynkube.testing.kinds.workload_rules import selector
+from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:
-    from dynkube.testing.report import Report
+    from dynkube.testing.objects.report import Report
 
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing import formats
 from dynkube.testing.kinds.pod_rules import NOT_NEGATIVE, one_of
 from dynkube.testing.kinds.quantities import parse
+from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:
-    from dynkube.testing.report import Report
+    from dynkube.testing.objects.report import Report
 
 #: A config map or secret holds at most this many bytes.
 MAX_DATA = 1024 * 1024

@@ -1,7 +1,7 @@
 """Defaults of pod specs wherever they stand: pods, templates, cron jobs (``pkg/apis/core/v1/defaults.go``).
 
 Each function takes one decoded struct and fills in what is missing, in place. `BY_TYPE` names its Go type;
-`dynkube.testing.defaults` calls it for every value of that type.
+`dynkube.testing.objects.defaults` calls it for every value of that type.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing import formats, metadata_rules
 from dynkube.testing.kinds.quantities import parse
+from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:
-    from dynkube.testing.report import Report
+    from dynkube.testing.objects.report import Report
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")

@@ -9,7 +9,7 @@ from dynkube.testing.kinds import definition_rules, network_rules, other_rules, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynkube.testing.report import Report
+    from dynkube.testing.objects.report import Report
 
     Rules = Callable[[dict[str, Any], dict[str, Any] | None, Report], None]
 

@@ -6,8 +6,8 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from dynkube.testing.json_patch import equal
 from dynkube.testing.kinds import preparation, selectable
+from dynkube.testing.patches.json_patch import equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

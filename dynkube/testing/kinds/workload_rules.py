@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dynkube.testing import formats, metadata_rules
 from dynkube.testing.kinds import pod_rules
 from dynkube.testing.kinds.pod_rules import not_negative, one_of
+from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:
-    from dynkube.testing.report import Report
+    from dynkube.testing.objects.report import Report
 
 _MISMATCH = "`selector` does not match template `labels`"
 _PERCENT = re.compile(r"[0-9]+%")

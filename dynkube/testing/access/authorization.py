@@ -1,0 +1,200 @@
+"""Who may do what: RBAC over the roles and bindings stored in the server, as kube-apiserver evaluates them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynkube.testing.access.authentication import MASTERS, User
+from dynkube.testing.http import failures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dynkube.testing.flows.cluster import Cluster
+    from dynkube.testing.http.connections import Headers
+    from dynkube.testing.http.routing import Route
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """One question: may this user do this? ``path`` is set instead of a resource for everything outside the tree."""
+
+    user: User
+    verb: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
+
+    @property
+    def what(self) -> str:
+        """The resource as rules name it: ``pods`` or ``pods/log``."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+def attributes_of(user: User, route: Route) -> Attributes:
+    """Return the question a request asks."""
+    if not route.resource:
+        return Attributes(user=user, verb=route.method.lower(), path=route.path)
+    return Attributes(
+        user=user,
+        verb=route.verb,
+        group=route.group,
+        version=route.version,
+        resource=route.resource,
+        subresource=route.subresource,
+        namespace=route.namespace,
+        name=route.name or _selected_name(route),
+    )
+
+
+def _selected_name(route: Route) -> str:
+    """Return the one name a list or watch is limited to: rules with resourceNames allow that (RequestInfo)."""
+    if route.verb not in ("list", "watch", "deletecollection"):
+        return ""
+    for term in route.query.get("fieldSelector").split(","):
+        field, equals, name = term.replace("==", "=").partition("=")
+        if equals and field.strip() == "metadata.name":
+            return name.strip()
+    return ""
+
+
+def _has(values: Any, wanted: str) -> bool:
+    return isinstance(values, list) and ("*" in values or wanted in values)
+
+
+def _rule_allows(rule: Mapping[str, Any], ask: Attributes) -> bool:
+    if not _has(rule.get("verbs"), ask.verb):
+        return False
+    if not ask.resource:
+        return any(_path_matches(pattern, ask.path) for pattern in rule.get("nonResourceURLs") or ())
+    if not _has(rule.get("apiGroups"), ask.group):
+        return False
+    resources = rule.get("resources") or []
+    named = ask.what in resources or "*" in resources
+    if not named and not (ask.subresource and f"*/{ask.subresource}" in resources):
+        return False
+    names = rule.get("resourceNames")
+    return not names or ask.name in names
+
+
+def _path_matches(pattern: str, path: str) -> bool:
+    if pattern in ("*", path):
+        return True
+    return pattern.endswith("*") and path.startswith(pattern.rstrip("*"))
+
+
+def _subject_is(subject: Mapping[str, Any], user: User, namespace: str) -> bool:
+    kind, name = subject.get("kind"), subject.get("name")
+    if kind == "User":
+        return name == user.name
+    if kind == "Group":
+        return name in user.groups
+    if kind == "ServiceAccount":
+        return user.name == f"system:serviceaccount:{subject.get('namespace') or namespace}:{name}"
+    return False
+
+
+class Authorizer:
+    """Answers questions from the RBAC objects in the store."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def allows(self, ask: Attributes) -> bool:
+        """Tell whether the user may do it."""
+        if MASTERS in ask.user.groups:
+            return True
+        return any(_rule_allows(rule, ask) for rule in self.rules(ask.user, ask.namespace))
+
+    def rules(self, user: User, namespace: str) -> Iterator[Mapping[str, Any]]:
+        """Yield every rule that binds the user in a namespace, cluster-wide ones first."""
+        store = self._cluster.store
+        for _, record in store.objects((RBAC, "clusterrolebindings"))[0]:
+            if self._binds(record.object, user, ""):
+                yield from self._role_rules(record.object.get("roleRef") or {}, "")
+        if not namespace:
+            return
+        for _, record in store.objects((RBAC, "rolebindings"), namespace)[0]:
+            if self._binds(record.object, user, namespace):
+                yield from self._role_rules(record.object.get("roleRef") or {}, namespace)
+
+    @staticmethod
+    def _binds(binding: Mapping[str, Any], user: User, namespace: str) -> bool:
+        return any(_subject_is(subject, user, namespace) for subject in binding.get("subjects") or ())
+
+    def _role_rules(self, ref: Mapping[str, Any], namespace: str) -> Iterator[Mapping[str, Any]]:
+        kind, name = ref.get("kind"), str(ref.get("name", ""))
+        plural, key = ("clusterroles", ("", name)) if kind == "ClusterRole" else ("roles", (namespace, name))
+        record = self._cluster.store.get((RBAC, plural), key)
+        if record is None:
+            return
+        yield from record.object.get("rules") or ()
+        for selector in (record.object.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+            yield from self._aggregated(selector.get("matchLabels") or {}, name)
+
+    def _aggregated(self, labels: Mapping[str, str], own: str) -> Iterator[Mapping[str, Any]]:
+        for key, record in self._cluster.store.objects((RBAC, "clusterroles"))[0]:
+            found = record.object["metadata"].get("labels") or {}
+            if key[1] != own and all(found.get(name) == value for name, value in labels.items()):
+                yield from record.object.get("rules") or ()
+
+    def check(self, ask: Attributes) -> None:
+        """Raise the 403 Failure when the user may not do it."""
+        if not self.allows(ask):
+            raise refusal(ask)
+
+    def check_impersonation(self, user: User, wanted: User, headers: Headers) -> None:
+        """Raise the 403 Failure unless the user may act as every part of the one wanted."""
+        asks = []
+        prefix = "system:serviceaccount:"
+        if wanted.name.startswith(prefix) and wanted.name.count(":") == 3:
+            _, _, namespace, name = wanted.name.split(":")
+            ask = Attributes(
+                user=user, verb="impersonate", resource="serviceaccounts", namespace=namespace, name=name, version="v1"
+            )
+            asks.append(ask)
+        else:
+            asks.append(Attributes(user=user, verb="impersonate", resource="users", name=wanted.name, version="v1"))
+        asks += [
+            Attributes(user=user, verb="impersonate", resource="groups", name=group, version="v1")
+            for group in headers.all("impersonate-group")
+        ]
+        authentication = "authentication.k8s.io"
+        if wanted.uid:
+            asks.append(
+                Attributes(user=user, verb="impersonate", group=authentication, resource="uids", name=wanted.uid)
+            )
+        for key, values in wanted.extra.items():
+            asks += [
+                Attributes(
+                    user=user,
+                    verb="impersonate",
+                    group=authentication,
+                    resource="userextras",
+                    subresource=key,
+                    name=value,
+                )
+                for value in values
+            ]
+        for ask in asks:
+            self.check(ask)
+
+
+def refusal(ask: Attributes) -> failures.Failure:
+    """Return the 403 Failure for a question answered with no."""
+    who = f'User "{ask.user.name}" cannot'
+    if not ask.resource:
+        return failures.forbidden_path(f'{who} {ask.verb} path "{ask.path}"')
+    where = f'in the namespace "{ask.namespace}"' if ask.namespace else "at the cluster scope"
+    why = f'{who} {ask.verb} resource "{ask.what}" in API group "{ask.group}" {where}'
+    return failures.forbidden(ask.group, ask.resource, ask.name, why)
+
+
+__all__ = ["RBAC", "Attributes", "Authorizer", "attributes_of", "refusal"]

@@ -1,0 +1,434 @@
+"""Create, update and patch: one way for every kind, from the decoded body to the stored object."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynkube.testing.flows import namespaces
+from dynkube.testing.flows.selection import rules_of
+from dynkube.testing.flows.stamping import generated_name, ordered, stamp_new, stamp_update
+from dynkube.testing.http import failures
+from dynkube.testing.http.answers import ObjectAnswer
+from dynkube.testing.http.failures import Cause
+from dynkube.testing.http.negotiation import BODY_TYPES, JSON, YAML
+from dynkube.testing.http.options import WriteOptions, manager_name, write_options
+from dynkube.testing.objects import go_json
+from dynkube.testing.objects.advice import advice
+from dynkube.testing.objects.decoding import decode, redecode
+from dynkube.testing.objects.defaults import apply_defaults
+from dynkube.testing.objects.go_shape import shape
+from dynkube.testing.objects.pruning import prune
+from dynkube.testing.objects.validation import validate
+from dynkube.testing.patches import json_patch, managed_fields, merge_patch, server_side_apply, strategic_patch
+from dynkube.testing.storage.store import ExistsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dynkube.testing.flows.cluster import Call, Cluster
+    from dynkube.testing.objects.schemas import Schema
+    from dynkube.testing.resources.registry import Resource
+    from dynkube.testing.storage.store import Key, Record
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+#: Subresources that write ``status`` and nothing else.
+STATUS_PARTS = frozenset({"status", "approval"})
+#: What the server says about who asks for a certificate.
+_REQUESTER = frozenset({"username", "uid", "groups", "extra"})
+#: Tries to find a free generated name before giving up, as the real server does.
+_NAME_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a write is done: by whom it is recorded and through which subresource."""
+
+    manager: str
+    subresource: str = ""
+    operation: str = "Update"
+    dry_run: bool = False
+    #: managedFields are already right (server-side apply computed them).
+    recorded: bool = False
+    #: Texts for Warning headers, added to while the object is checked.
+    warnings: list[str] = field(default_factory=list, compare=False)
+
+
+def change_of(call: Call, options: WriteOptions, *, subresource: str = "", recorded: bool = False) -> Change:
+    """Return how the request's write is recorded."""
+    manager = manager_name(options, call.header("user-agent"))
+    return Change(manager, subresource, dry_run=options.dry_run, recorded=recorded, warnings=call.warnings)
+
+
+def decoded(call: Call, resource: Resource, options: WriteOptions) -> dict[str, Any]:
+    """Return the object in the request's body; warnings go to the call. Raises a 400 or 415 Failure."""
+    if call.content_type not in (JSON, YAML):
+        raise failures.unsupported_media_type(BODY_TYPES)
+    validation: Any = options.field_validation
+    obj, warnings = decode(
+        call.request.body,
+        call.content_type,
+        gvk=resource.gvk,
+        resource=resource,
+        schema=call.cluster.schema_of(resource),
+        validation=validation,
+    )
+    call.warnings += warnings
+    if not isinstance(obj.get("metadata"), dict):
+        obj["metadata"] = {}
+    return obj
+
+
+def check_namespace(call: Call, metadata: dict[str, Any]) -> None:
+    """Compare the namespace of the body with the path's, and fill it in. Raises a 400 Failure."""
+    wanted = call.key[0]
+    if metadata.get("namespace", "") not in ("", wanted):
+        text = "the namespace of the provided object does not match the namespace sent on the request"
+        raise failures.bad_request(text)
+    if wanted:
+        metadata["namespace"] = wanted
+    else:
+        metadata.pop("namespace", None)
+
+
+def check_name(call: Call, metadata: dict[str, Any]) -> None:
+    """Compare the name of the body with the path's. Raises a 400 Failure."""
+    wanted, name = call.route.name, metadata.get("name", "")
+    if not name:
+        text = f"the name of the object ({wanted} based on URL) was undeterminable: name must be provided"
+        raise failures.bad_request(text)
+    if name != wanted:
+        raise failures.bad_request(f"the name of the object ({name}) does not match the name on the URL ({wanted})")
+
+
+def create(call: Call, resource: Resource) -> ObjectAnswer:
+    """Answer a POST to a collection."""
+    if call.route.name:
+        raise failures.method_not_allowed()
+    options = write_options(call.route.query, "CreateOptions")
+    obj = decoded(call, resource, options)
+    check_namespace(call, obj["metadata"])
+    _name_requester(call, resource, obj)
+    return create_object(call.cluster, resource, obj, change_of(call, options))
+
+
+def _name_requester(call: Call, resource: Resource, obj: dict[str, Any]) -> None:
+    """Write into a certificate signing request who asks for it: the server's word, not the client's."""
+    if resource.collection == ("certificates.k8s.io", "certificatesigningrequests"):
+        asked = {key: value for key, value in (obj.get("spec") or {}).items() if key not in _REQUESTER}
+        obj["spec"] = {**asked, **call.user.as_dict()}
+
+
+def create_object(cluster: Cluster, resource: Resource, obj: dict[str, Any], change: Change) -> ObjectAnswer:
+    """Store a new object after everything the server does to it. Raises a 4xx Failure."""
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace", "") if resource.namespaced else ""
+    version = metadata.get("resourceVersion")
+    base = "" if metadata.get("name") else metadata.get("generateName") or ""
+    with cluster.store.transaction():
+        if resource.namespaced:
+            namespaces.admit_create(cluster, resource, namespace, metadata.get("name", ""))
+        if base:
+            metadata["name"] = _free_name(cluster, resource, namespace, base)
+        _complete_new(cluster, resource, obj, change)
+        if version not in (None, "", "0"):
+            raise failures.Failure("", "resourceVersion should not be set on objects to be created", code=500)
+        key = (namespace, metadata["name"])
+        if change.dry_run:
+            if cluster.store.get(resource.collection, key) is not None:
+                raise failures.already_exists(resource.group, resource.name, key[1])
+            return ObjectAnswer(ordered(obj, custom=resource.custom), resource, 201)
+        metadata["resourceVersion"] = ""
+        try:
+            record = cluster.store.create(resource.collection, key, ordered(obj, custom=resource.custom))
+        except ExistsError:
+            raise failures.already_exists(resource.group, resource.name, key[1]) from None
+    return ObjectAnswer(cluster.shown(resource, record), resource, 201, record)
+
+
+def _free_name(cluster: Cluster, resource: Resource, namespace: str, base: str) -> str:
+    name = ""
+    for _ in range(_NAME_TRIES):
+        name = generated_name(base)
+        if cluster.store.get(resource.collection, (namespace, name)) is None:
+            return name
+    raise failures.generate_name_exhausted(resource.group, resource.name, name)
+
+
+def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], change: Change) -> None:
+    rules, schema = rules_of(resource), cluster.schema_of(resource)
+    now = cluster.now()
+    stamp_new(obj["metadata"], now=now, generation=rules.has_generation)
+    prune(obj, schema)
+    apply_defaults(obj, schema, resource.gvk)
+    fields = _recorded_fields(obj, None, resource, change, schema=schema, now=now)
+    rules.prepare_create(obj, _others(cluster, resource))
+    shape(obj, schema)
+    _set_fields(obj, fields)
+    causes = validate(obj, None, resource, schema)
+    if causes:
+        raise failures.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), causes)
+    change.warnings.extend(advice(obj, None, resource, schema))
+
+
+def _others(cluster: Cluster, resource: Resource) -> Callable[[], Iterable[dict[str, Any]]]:
+    """Return how to see the stored objects of the kind: values such as cluster IPs must not be given out twice."""
+    return lambda: (record.object for _, record in cluster.store.objects(resource.collection)[0])
+
+
+def _recorded_fields(
+    obj: dict[str, Any],
+    old: dict[str, Any] | None,
+    resource: Resource,
+    change: Change,
+    *,
+    schema: Schema | None,
+    now: str,
+) -> list[dict[str, Any]]:
+    """Return managedFields after this write. Taken before the server's own strategies touch the object."""
+    if change.recorded:
+        return list(obj["metadata"].get("managedFields") or ())
+    return managed_fields.record_update(
+        old,
+        obj,
+        manager=change.manager,
+        operation=change.operation,
+        api_version=resource.api_version,
+        subresource=change.subresource,
+        schema=schema,
+        # The scale handler is the one that records no time.
+        time=None if change.subresource == "scale" else now,
+    )
+
+
+def _set_fields(obj: dict[str, Any], fields: list[dict[str, Any]]) -> None:
+    obj["metadata"].pop("managedFields", None)
+    if fields:
+        obj["metadata"]["managedFields"] = fields
+
+
+def update(call: Call, resource: Resource) -> ObjectAnswer:
+    """Answer a PUT of an object or of its status."""
+    options = write_options(call.route.query, "UpdateOptions")
+    obj = decoded(call, resource, options)
+    check_namespace(call, obj["metadata"])
+    check_name(call, obj["metadata"])
+    change = change_of(call, options, subresource=call.route.subresource)
+    cluster = call.cluster
+    with cluster.store.transaction():
+        record = cluster.store.get(resource.collection, call.key)
+        if record is None:
+            if rules_of(resource).create_on_update and not change.subresource:
+                return create_object(cluster, resource, obj, change)
+            raise failures.not_found(resource.group, resource.name, call.route.name)
+        return replace(cluster, resource, record, obj, change)
+
+
+def _check_versions(resource: Resource, metadata: dict[str, Any], old: dict[str, Any]) -> None:
+    """Raise the Failure of an update that is based on another version or another object of the same name."""
+    name, previous = str(old["name"]), old
+    uid = metadata.get("uid")
+    if uid and uid != previous["uid"]:
+        key = f"/registry/{_registry_path(resource)}/{_path(previous)}"
+        raise failures.conflict(
+            resource.group,
+            resource.name,
+            name,
+            f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {previous['uid']}",
+        )
+    version = metadata.get("resourceVersion") or ""
+    if version in ("", "0"):
+        if not rules_of(resource).unconditional_update:
+            cause = Cause(
+                failures.INVALID, "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
+            )
+            raise failures.invalid(resource.group, resource.name, name, [cause])
+    elif version != previous["resourceVersion"]:
+        raise failures.conflict(resource.group, resource.name, name)
+
+
+def _registry_path(resource: Resource) -> str:
+    return f"{resource.group}/{resource.name}" if resource.custom else resource.name
+
+
+def _path(metadata: dict[str, Any]) -> str:
+    namespace = metadata.get("namespace")
+    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+
+
+def replace(
+    cluster: Cluster, resource: Resource, record: Record, obj: dict[str, Any], change: Change, *, checked: bool = False
+) -> ObjectAnswer:
+    """Store a new version of an object after everything the server does to it; call it inside a transaction.
+
+    ``checked`` skips the comparison of resourceVersion and uid, for writes made from the stored object itself.
+    Raises a 4xx Failure.
+    """
+    old = cluster.shown(resource, record)
+    metadata, previous = obj["metadata"], old["metadata"]
+    if not checked:
+        _check_versions(resource, metadata, previous)
+    rules, schema = rules_of(resource), cluster.schema_of(resource)
+    stamp_update(metadata, previous)
+    metadata["resourceVersion"] = previous["resourceVersion"]
+    prune(obj, schema)
+    apply_defaults(obj, schema, resource.gvk)
+    fields = _recorded_fields(obj, old, resource, change, schema=schema, now=cluster.now())
+    if change.subresource in STATUS_PARTS:
+        rules.prepare_status_update(obj, old)
+    else:
+        rules.prepare_update(obj, old, _others(cluster, resource))
+    metadata = obj["metadata"]
+    shape(obj, schema)
+    _set_fields(obj, fields)
+    if change.subresource not in STATUS_PARTS and rules.has_generation and rules.spec_changed(obj, old):
+        metadata["generation"] = previous.get("generation", 0) + 1
+    causes = validate(obj, old, resource, schema)
+    if causes:
+        raise failures.invalid(resource.group, resource.kind, metadata["name"], causes)
+    change.warnings.extend(advice(obj, old, resource, schema))
+    return _store(cluster, resource, record, obj, change)
+
+
+def _store(cluster: Cluster, resource: Resource, record: Record, obj: dict[str, Any], change: Change) -> ObjectAnswer:
+    obj = ordered(obj, custom=resource.custom)
+    old = cluster.shown(resource, record)
+    if managed_fields.same_but_time(old, obj):
+        return ObjectAnswer(old, resource, 200, record)
+    if change.dry_run:
+        return ObjectAnswer(obj, resource)
+    metadata = obj["metadata"]
+    key: Key = (metadata.get("namespace", ""), metadata["name"])
+    if finished(resource, obj):
+        # The last finalizer has gone: this very write removes the object, and the answer still shows its old version.
+        cluster.store.delete(resource.collection, key, obj)
+        return ObjectAnswer(obj, resource)
+    stored = cluster.store.replace(resource.collection, key, obj)
+    return ObjectAnswer(cluster.shown(resource, stored), resource, 200, stored)
+
+
+def finished(resource: Resource, obj: dict[str, Any]) -> bool:
+    """Tell whether nothing holds a terminating object any more."""
+    metadata = obj["metadata"]
+    if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
+        return False
+    if metadata.get("deletionGracePeriodSeconds"):
+        return False
+    return resource.collection != ("", "namespaces") or not obj.get("spec", {}).get("finalizers")
+
+
+def patch(call: Call, resource: Resource) -> ObjectAnswer:
+    """Answer a PATCH of an object or of its status, in any of the four patch formats."""
+    kinds = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH] if resource.custom else None
+    if kinds is not None and call.content_type not in kinds:
+        raise failures.unsupported_media_type(kinds)
+    if call.content_type == APPLY_PATCH:
+        return _apply(call, resource)
+    editor = patch_editor(call, call.cluster.schema_of(resource))
+    options = write_options(call.route.query, "PatchOptions")
+    change = change_of(call, options, subresource=call.route.subresource)
+    cluster, schema = call.cluster, call.cluster.schema_of(resource)
+    validation: Any = options.field_validation
+    with cluster.store.transaction():
+        record = cluster.get(resource, call.key)
+        patched = editor(copy.deepcopy(cluster.shown(resource, record)))
+        merging = call.content_type in (MERGE_PATCH, STRATEGIC_PATCH)
+        parsed = merge_patch.parse(call.request.body) if merging else None
+        obj, warnings = redecode(
+            patched,
+            gvk=resource.gvk,
+            schema=schema,
+            validation=validation,
+            patch=parsed if call.content_type == STRATEGIC_PATCH else None,
+            found=go_json.duplicates(parsed),
+        )
+        call.warnings += warnings
+        if not isinstance(obj.get("metadata"), dict):
+            obj["metadata"] = {}
+        _check_patched_name(call, obj["metadata"])
+        return replace(cluster, resource, record, obj, change, checked=not _names_version(obj, record))
+
+
+def _names_version(obj: dict[str, Any], record: Record) -> bool:
+    """Tell whether the patch itself named a resourceVersion or uid: then it is a precondition."""
+    old = record.object["metadata"]
+    metadata = obj["metadata"]
+    version = metadata.get("resourceVersion")
+    return bool((version and version != old["resourceVersion"]) or metadata.get("uid", old["uid"]) != old["uid"])
+
+
+def _check_patched_name(call: Call, metadata: dict[str, Any]) -> None:
+    check_name(call, metadata)
+    wanted = call.key[0]
+    namespace = metadata.setdefault("namespace", wanted) if wanted else ""
+    if namespace != wanted:
+        text = f"the namespace of the object ({namespace}) does not match the namespace on the request ({wanted})"
+        raise failures.bad_request(text)
+
+
+def patch_editor(call: Call, schema: Schema | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the function that applies the request's patch to a document. Raises a 400 or 415 Failure."""
+    body, kind = call.request.body, call.content_type
+    if kind == JSON_PATCH:
+        operations = json_patch.parse(body)
+        return lambda document: _object(json_patch.apply(document, operations))
+    if kind == MERGE_PATCH:
+        changes = merge_patch.parse(body)
+        return lambda document: _object(merge_patch.apply(document, changes))
+    if kind == STRATEGIC_PATCH:
+        return lambda document: strategic_patch.apply(document, body, schema)
+    raise failures.Failure("UnsupportedMediaType", "415: Unsupported Media Type", details={})
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise failures.rejected()
+    return document
+
+
+def _apply(call: Call, resource: Resource) -> ObjectAnswer:
+    options = write_options(call.route.query, "PatchOptions", applying=True)
+    cluster, schema = call.cluster, call.cluster.schema_of(resource)
+    repeated: list[str] = []
+    applied = server_side_apply.parse(call.request.body, repeated)
+    if repeated and options.field_validation == "Strict":
+        raise failures.bad_request(f"error strict decoding YAML: {', '.join(repeated)}")
+    if options.field_validation == "Warn":
+        call.warnings += repeated
+    metadata = applied.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
+        raise failures.bad_request("metadata must be an object")
+    if metadata.get("managedFields"):
+        raise failures.bad_request("metadata.managedFields must be nil")
+    check_name(call, metadata)
+    check_namespace(call, metadata)
+    change = change_of(call, options, subresource=call.route.subresource, recorded=True)
+    with cluster.store.transaction():
+        record = cluster.store.get(resource.collection, call.key)
+        if record is None and (change.subresource or metadata.get("uid")):
+            raise failures.not_found(resource.group, resource.name, call.route.name)
+        live = copy.deepcopy(cluster.shown(resource, record)) if record else None
+        obj = server_side_apply.apply(
+            live,
+            applied,
+            manager=change.manager,
+            force=bool(options.force),
+            api_version=resource.api_version,
+            subresource=change.subresource,
+            schema=schema,
+            time=cluster.now(),
+            defaults=lambda obj: apply_defaults(obj, schema, resource.gvk),
+        )
+        if record is None:
+            _name_requester(call, resource, obj)
+            return create_object(cluster, resource, obj, change)
+        version = applied["metadata"].get("resourceVersion")
+        if version:
+            obj["metadata"]["resourceVersion"] = version
+        return replace(cluster, resource, record, obj, change, checked=not version)

@@ -1,0 +1,1 @@
+"""Objects by their schemas: decoded as Go decodes, defaulted, pruned, validated."""

@@ -1,0 +1,272 @@
+"""From the bytes of a request to an object of the kind its path names, or the answer the real decoder gives.
+
+`decode` reads a body; `redecode` reads what a patch made of a stored object. Both check types against the schema in the
+words of Go's JSON decoder, find unknown and duplicate fields, and give built-in objects their Go form.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+
+from dynkube.names import GroupVersionKind
+from dynkube.testing.http import failures
+from dynkube.testing.objects import go_json, go_order
+from dynkube.testing.objects.go_shape import shape
+from dynkube.testing.objects.typed_reading import Conversion, MistypedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynkube.testing.objects.schemas import Schema
+
+Validation = Literal["Ignore", "Warn", "Strict"]
+
+#: How the real server names the table it looked the kind up in.
+_SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+#: Bodies are quoted in errors up to this many bytes.
+_SNIPPET = 30
+#: What the decoder tries to read first, printed when the body is no object.
+_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+#: Groups whose Go package is not their name up to the first dot.
+_GO_PACKAGES = {"": "core", "rbac.authorization.k8s.io": "rbac", "apiextensions.k8s.io": "apiextensions"}
+
+
+def decode(
+    body: bytes,
+    content_type: str,
+    *,
+    gvk: GroupVersionKind,
+    schema: Schema | None,
+    resource: Any = None,
+    validation: Validation = "Warn",
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the object in ``body`` and the warnings to send along.
+
+    ``content_type`` decides between JSON and YAML. A missing kind or apiVersion is taken from ``gvk``. Raises `Failure`
+    (400) for text that is no object, another kind or version, a value of the wrong type, and, when ``validation`` is
+    Strict, unknown and duplicate fields. ``resource`` is accepted for its ``custom`` flag; the schema's own is enough.
+    """
+    custom = bool(getattr(resource, "custom", schema is not None and schema.custom))
+    document, found = _read(body, content_type, gvk, validation)
+    _type_meta_is_text(document, body, gvk)
+    document.setdefault("apiVersion", gvk.group_version.api_version)
+    document.setdefault("kind", gvk.kind)
+    _expect(document, gvk, custom=custom)
+    conversion = Conversion(keep_unknown=custom)
+    try:
+        converted = conversion.root(document, schema)
+    except MistypedError as error:
+        raise _unfit(gvk, gvk, str(error)) from None
+    complaints = found + conversion.complaints
+    if validation == "Strict" and complaints:
+        raise _unfit(gvk, gvk, "strict decoding error: " + ", ".join(complaints))
+    return shape(converted, schema), complaints if validation == "Warn" else []
+
+
+def redecode(
+    document: Mapping[str, Any],
+    *,
+    gvk: GroupVersionKind,
+    schema: Schema | None,
+    validation: Validation = "Warn",
+    patch: Mapping[str, Any] | None = None,
+    found: Sequence[str] = (),
+) -> tuple[dict[str, Any], list[str]]:
+    """Return a patched object as the server would read it back, and the warnings to send along.
+
+    ``found`` are complaints about the patch itself (`go_json.duplicates`), told before those about its outcome.
+
+    Raises `Failure`: 422 about ``patch`` when a value has the wrong type or (Strict) a field is unknown; it quotes the
+    patched document or, for a strategic merge patch, ``patch``. A patch that changes the kind or version is a 400.
+    """
+    current = dict(document)
+    expected = gvk.group_version.api_version
+    if current.get("kind", gvk.kind) != gvk.kind or current.get("apiVersion", expected) != expected:
+        _expect(current, gvk, custom=schema is None or schema.custom)
+    conversion = Conversion(keep_unknown=schema is None or schema.custom)
+    try:
+        converted = conversion.root(current, schema)
+    except MistypedError as error:
+        why = str(error) if patch is None else error.converted
+        raise _bad_patch(document, patch, why, schema, conversion.complaints) from None
+    complaints = [*found, *conversion.complaints]
+    if validation == "Strict" and complaints:
+        why = "strict decoding error: " + ", ".join(complaints)
+        raise _bad_patch(document, patch, why, schema, conversion.complaints)
+    return shape(converted, schema), complaints if validation == "Warn" else []
+
+
+def _bad_patch(
+    document: Mapping[str, Any],
+    patch: Mapping[str, Any] | None,
+    why: str,
+    schema: Schema | None,
+    complaints: list[str],
+) -> failures.Failure:
+    if patch is None:
+        custom = schema is None or schema.custom
+        text = go_json.dumps(go_order.ordered(dict(document), None if custom else schema, _remade(complaints)))
+    else:
+        text = go_print(patch)
+    shown = _quote(text)
+    cause = failures.Cause(failures.INVALID, f"Invalid value: {shown}: {why}", "patch")
+    return failures.invalid("", "", "", [cause])
+
+
+_COMPLAINT = re.compile(r'^\w+ field "(.*)"$')
+
+
+def _remade(complaints: list[str]) -> set[str]:
+    """Return the objects a patch must have taken apart to leave these complaints: all above the fields named."""
+    found = {""}
+    for complaint in complaints:
+        match = _COMPLAINT.match(complaint)
+        parts = match[1].split(".")[:-1] if match else []
+        found |= {".".join(parts[: count + 1]) for count in range(len(parts))}
+    return found
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def go_print(value: Any) -> str:
+    """Print a value as Go's ``%+v`` prints decoded JSON."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{go_print(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(go_print(element) for element in value) + "]"
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _read(
+    body: bytes, content_type: str, gvk: GroupVersionKind, validation: Validation
+) -> tuple[dict[str, Any], list[str]]:
+    found: list[str] = []
+    try:
+        text = body.decode("utf-8", "replace")
+        document = load_yaml(text, found) if "yaml" in content_type else go_json.loads(text)
+    except go_json.JSONSyntaxError as error:
+        kind = "json" if "yaml" not in content_type else "yaml"
+        raise _unrecognized(gvk, f"{kind} parse error: {error}", body) from None
+    if document is None:
+        document = {}
+    if not isinstance(document, dict):
+        what = f"json: cannot unmarshal {go_json.describe(document)} into Go value of type {_TYPE_META}"
+        raise _unrecognized(gvk, f"json parse error: {what}", body)
+    return document, found if validation != "Ignore" else []
+
+
+def _type_meta_is_text(document: dict[str, Any], body: bytes, gvk: GroupVersionKind) -> None:
+    for name in ("apiVersion", "kind"):
+        value = document.get(name)
+        if value is None or value == "":
+            document.pop(name, None)
+        elif not isinstance(value, str):
+            what = f"json: cannot unmarshal {go_json.describe(value)} into Go struct field .{name} of type string"
+            raise _unrecognized(gvk, f"json parse error: {what}", body)
+
+
+def _unrecognized(gvk: GroupVersionKind, why: str, body: bytes) -> failures.Failure:
+    if not body:
+        snippet = "<empty>"
+    else:
+        cut = body[:_SNIPPET]
+        snippet = cut.decode("utf-8", "replace") if body.startswith(b"{") else cut.hex()
+        snippet += " ..." if len(body) > _SNIPPET else ""
+    message = f"the object provided is unrecognized (must be of type {gvk.kind}): couldn't get version/kind; {why}"
+    return failures.bad_request(f"{message} ({snippet})")
+
+
+def _expect(document: Mapping[str, Any], gvk: GroupVersionKind, *, custom: bool) -> None:
+    """Raise the decoder's answer when the object's own kind and version are not those of the path."""
+    api_version, kind = str(document.get("apiVersion")), str(document.get("kind"))
+    expected = gvk.group_version.api_version
+    if api_version == expected and kind == gvk.kind:
+        return
+    if custom:
+        if api_version != expected:
+            raise failures.bad_request(
+                f"the API version in the data ({api_version}) does not match the expected API version ({expected})"
+            )
+        return
+    group, _, version = api_version.rpartition("/")
+    sent = GroupVersionKind(group, version, kind)
+    if not _registered(sent):
+        why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+        raise _unfit(sent, gvk, why)
+    if kind == gvk.kind and group == gvk.group:
+        raise failures.bad_request(
+            f"the API version in the data ({api_version}) does not match the expected API version ({expected})"
+        )
+    package = _GO_PACKAGES.get(gvk.group, gvk.group.partition(".")[0])
+    why = f"converting ({version}.{kind}) to ({package}.{gvk.kind}): unknown conversion"
+    raise _unfit(sent, gvk, why)
+
+
+def _registered(gvk: GroupVersionKind) -> bool:
+    from dynkube.testing.objects.schemas import SchemaSet
+
+    return SchemaSet.builtin().schema_for(gvk) is not None
+
+
+def _unfit(sent: GroupVersionKind, wanted: GroupVersionKind, why: str) -> failures.Failure:
+    return failures.bad_request(f'{sent.kind} in version "{sent.version}" cannot be handled as a {wanted.kind}: {why}')
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as Go's sigs.k8s.io/yaml reads it: no times, no sexagesimal numbers, duplicate keys are noticed."""
+
+    found: list[str]
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    loader.flatten_mapping(node)
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        name = "true" if key is True else "false" if key is False else str(key)
+        if name in result:
+            line = key_node.start_mark.line + 1
+            loader.found.append(f'yaml: unmarshal errors:\n  line {line}: key "{name}" already set in map')
+        result[name] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    if first != "="
+}
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def load_yaml(text: str, found: list[str] | None = None) -> Any:
+    """Return the one document in ``text``; duplicate keys are noted in ``found`` as the strict decoder words them.
+
+    Raises `go_json.JSONSyntaxError` for text that is no YAML.
+    """
+    loader = _Loader(text)
+    loader.found = [] if found is None else found
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise go_json.JSONSyntaxError(_yaml_complaint(error)) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise go_json.JSONSyntaxError(f"error converting YAML to JSON: yaml: {error}") from None
+    finally:
+        loader.dispose()
+
+
+def _yaml_complaint(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    where = f"line {mark.line + 1}: " if mark is not None else ""
+    return f"error converting YAML to JSON: yaml: {where}{problem}"

@@ -1,0 +1,112 @@
+"""Rules of ``metadata`` that hold for every kind (apimachinery ``api/validation``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dynkube.testing.objects import formats
+from dynkube.testing.objects.report import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynkube.testing.objects.report import Report
+
+#: All annotations of an object together may have this many bytes.
+MAX_ANNOTATIONS = 256 * 1024
+_RBAC = "rbac.authorization.k8s.io"
+_NAME_FORMS: Final[dict[tuple[str, str], Callable[[str], list[str]]]] = {
+    ("", "Namespace"): formats.label,
+    ("", "Service"): formats.label_1035,
+    (_RBAC, "Role"): formats.path_segment,
+    (_RBAC, "ClusterRole"): formats.path_segment,
+    (_RBAC, "RoleBinding"): formats.path_segment,
+    (_RBAC, "ClusterRoleBinding"): formats.path_segment,
+    ("certificates.k8s.io", "ClusterTrustBundle"): formats.path_segment,
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"): formats.subdomain,
+    ("apiregistration.k8s.io", "APIService"): formats.path_segment,
+}
+#: A cron job's name leaves room for the suffix of its jobs.
+_CRON_JOB_NAME = 52
+
+
+def check_name(metadata: dict[str, Any], group: str, kind: str, report: Report) -> None:
+    """Check name and generateName."""
+    form = _NAME_FORMS.get((group, kind), formats.subdomain)
+    name, prefix = metadata.get("name") or "", metadata.get("generateName") or ""
+    if prefix:
+        # The random suffix follows, so a trailing dash is fine.
+        candidate = prefix[:-1] + "a" if prefix.endswith("-") else prefix
+        for problem in form(candidate):
+            report.invalid("metadata.generateName", prefix, problem)
+    if not name:
+        report.required("metadata.name", "name or generateName is required")
+        return
+    for problem in form(name):
+        report.invalid("metadata.name", name, problem)
+    if (group, kind) == ("batch", "CronJob") and len(name) > _CRON_JOB_NAME:
+        report.invalid("metadata.name", name, f"must be no more than {_CRON_JOB_NAME} characters")
+
+
+def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> None:
+    """Check labels, annotations, owners and finalizers."""
+    check_labels(metadata.get("labels"), f"{path}.labels", report)
+    annotations = metadata.get("annotations") or {}
+    for key in annotations:
+        for problem in formats.qualified_name(key.lower()):
+            report.invalid(f"{path}.annotations", key, problem)
+    if sum(len(str(k).encode()) + len(str(v).encode()) for k, v in annotations.items()) > MAX_ANNOTATIONS:
+        report.too_long(f"{path}.annotations", MAX_ANNOTATIONS)
+    _check_owners(metadata.get("ownerReferences") or [], f"{path}.ownerReferences", report)
+    finalizers = metadata.get("finalizers") or []
+    for finalizer in finalizers:
+        for problem in formats.qualified_name(finalizer):
+            report.invalid(f"{path}.finalizers", finalizer, problem)
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        report.invalid(f"{path}.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
+
+
+def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> None:
+    """Check label keys and values; the causes name the map, as the server's do."""
+    for key, value in (labels or {}).items():
+        for problem in formats.qualified_name(key):
+            report.invalid(path, key, problem)
+        for problem in formats.label_value(str(value)):
+            report.invalid(path, value, problem)
+
+
+def _check_owners(owners: list[dict[str, Any]], path: str, report: Report) -> None:
+    controller = ""
+    for index, owner in enumerate(owners):
+        here = f"{path}[{index}]"
+        if not str(owner.get("apiVersion") or "").rpartition("/")[2]:
+            report.invalid(f"{here}.apiVersion", owner.get("apiVersion") or "", "version must not be empty")
+        for field in ("kind", "name", "uid"):
+            if not owner.get(field):
+                report.invalid(f"{here}.{field}", owner.get(field) or "", "must not be empty")
+        if owner.get("kind") == "Event" and owner.get("apiVersion") in {"v1", "events.k8s.io/v1"}:
+            report.invalid(here, owner, f"{owner['apiVersion']}, Kind=Event is disallowed from being an owner")
+        if owner.get("controller"):
+            if controller:
+                report.invalid(
+                    path,
+                    owners,
+                    'Only one reference can have Controller set to true. Found "true" in references for '
+                    f"{controller} and {owner.get('name')}",
+                )
+            controller = str(owner.get("name"))
+
+
+def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) -> None:
+    """Check what an update may not do to metadata."""
+    before = set(old.get("finalizers") or [])
+    added = sorted(set(metadata.get("finalizers") or []) - before)
+    if old.get("deletionTimestamp") and added:
+        shown = "[]string{" + ", ".join(quote(name) for name in added) + "}"
+        why = f"no new finalizers can be added if the object is being deleted, found new finalizers {shown}"
+        report.forbidden("metadata.finalizers", why)
+    for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+        new = metadata.get(field)
+        if new not in (None, "") and old.get(field) not in (None, ""):
+            report.unchanged(f"metadata.{field}", new, old[field])
+    check(metadata, report)

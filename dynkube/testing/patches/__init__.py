@@ -1,0 +1,1 @@
+"""Five ways to change an object: JSON, merge and strategic patches, server-side apply, and who owns which field."""

@@ -1,0 +1,1 @@
+"""What people read: Tables with the columns and cells of every kind."""

@@ -1,1 +1,0 @@
-"""The engine of the embedded server: decoding, patches, defaults, validation, apply, tables."""

@@ -1,0 +1,1 @@
+"""Create, read, update, delete and watch through the whole server."""

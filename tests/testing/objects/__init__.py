@@ -1,0 +1,1 @@
+"""Decoding, defaults, validation and the rules of kinds, against recorded objects."""

@@ -1,0 +1,1 @@
+"""Tables as the recorded server printed them."""
