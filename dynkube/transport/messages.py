@@ -68,10 +68,11 @@ class Headers(Mapping[str, str]):
 class HTTPResponse:
     """An answer of any status whose body is in memory; an open one (`stream=True`) reads its body from the wire.
 
-    Use it in a `with` block, or read it to the end: both give its connection back.
+    Use it in a `with` block, or read it to the end: both give its connection back. `remark` is what the transport knows
+    about an error and the server does not say: the credentials that were refused, how often it was tried; mostly "".
     """
 
-    __slots__ = ("_body", "headers", "method", "status", "url")
+    __slots__ = ("_body", "headers", "method", "remark", "status", "url")
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class HTTPResponse:
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.method = method
         self.url = url
+        self.remark = ""
         self._body: bytes | None = body
 
     @property
@@ -101,11 +103,17 @@ class HTTPResponse:
         """
         return self._body or b""
 
-    def consume(self) -> bytes:
-        """Return the whole body as `read` does and forget it: a long list is not kept twice while it is decoded."""
+    def load(self) -> None:
+        """Take the whole body off the wire, so that the connection is free; raises as `read` does."""
+
+    def consume(self) -> list[bytes]:
+        """Return the whole body, a long one in pieces, and forget it: the caller frees each piece once it is decoded.
+
+        Raises as `read` does, which returns nothing afterwards.
+        """
         body = self.read()
         self._body = b""
-        return body
+        return [body]
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body in pieces as they arrive, decompressed; a piece is never held back to fill a buffer."""

@@ -18,6 +18,7 @@ from dynkube.transport.failures import (
     exchange_failure,
     is_hangup,
     is_passing,
+    proxy_refusal,
 )
 from dynkube.transport.head import HeadWriter
 from dynkube.transport.retry import READS, RetryPolicy
@@ -115,6 +116,7 @@ class Transport:
                     continue
                 pause = self._retry.after_answer(request.method, call.retries, response)
                 if pause is None or not call.has_time(pause):
+                    response.remark = self._remark(call, response, grant)
                     return response
                 reason = f"{request.method} {call.url}: answered {response.status}"
             call.retries += 1
@@ -183,11 +185,11 @@ class Transport:
                 raise exchange_failure(error, route.place, call.limits, method=request.method, url=call.url) from error
             break
         if response.status >= 300:
-            self._refuse(response)
+            self._refuse(process, response)
         # An error is read at once even where a stream was asked for: the decision to try again needs it.
         if not call.stream or response.status >= 400:
             try:
-                response.read()
+                response.load()
             except TransportError:
                 call.check_cancelled()
                 raise
@@ -240,8 +242,8 @@ class Transport:
                 unhook()
         return connection
 
-    def _refuse(self, response: HTTPResponse) -> None:
-        """Refuse what no caller should have to know of: redirects, and TLS ports spoken to in plain HTTP."""
+    def _refuse(self, process: _Process, response: HTTPResponse) -> None:
+        """Refuse what no caller should have to know of: redirects, proxies, TLS ports spoken to in plain HTTP."""
         location = response.headers.get("location")
         if response.status in _REDIRECTS and location:
             response.close()
@@ -253,12 +255,30 @@ class Transport:
                 code=response.status,
                 location=location,
             )
+        if response.status == 407:
+            response.close()
+            raise ConnectFailedError(
+                proxy_refusal(process.route.place, "407 Proxy Authentication Required"),
+                method=response.method,
+                url=response.url,
+            )
         if response.status == 400 and self._base.scheme == "http" and _PLAIN_ON_TLS in response.read():
             raise TLSError(
                 f"{self._base.authority} speaks TLS and the request was plain HTTP: use https:// in the server address",
                 method=response.method,
                 url=response.url,
             )
+
+    def _remark(self, call: _Call, response: HTTPResponse, grant: Grant) -> str:
+        """Return what an error says better when it comes from here."""
+        remarks = []
+        if response.status == 401 and not any(name.lower() == "authorization" for name, _ in call.request.headers):
+            from dynkube.transport.refusal import refusal  # brings the reading of tokens along
+
+            remarks.append(refusal(self._config, grant, renewed=call.renewed))
+        if call.retries:
+            remarks.append(f"asked {call.retries + 1} times")
+        return "; ".join(remarks)
 
     @staticmethod
     def _renews(process: _Process, request: HTTPRequest, grant: Grant) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Bytes asked for at a time while streaming; what is there comes at once, however little.
 CHUNK = 65536
+#: Bytes of a long body that are held in one piece.
+PIECE = 1 << 20
 #: A body up to this size goes out in one write with its head: one TLS record, one packet, one wakeup.
 _JOINED_BODY = 16384
 
@@ -68,6 +70,7 @@ class LiveResponse(HTTPResponse):
         "_deadline",
         "_ended",
         "_guard",
+        "_loaded",
         "_place",
         "_pool",
         "_raw",
@@ -93,7 +96,9 @@ class LiveResponse(HTTPResponse):
         self.headers = Headers(raw.headers.items())
         self.method = method
         self.url = url
+        self.remark = ""
         self._body = None
+        self._loaded: list[bytes] | None = None
         self._raw = raw
         # Length 0 is that of an answer without a body (HEAD, 304), whatever its headers say.
         self._chunked = ChunkedBody() if raw.chunked and raw.length is None else None
@@ -107,32 +112,47 @@ class LiveResponse(HTTPResponse):
         self._stopped = False
         self._ended = False
 
-    def read(self) -> bytes:
-        """Return the whole body, decompressed; see `HTTPResponse.read`."""
-        if self._body is not None:
-            return self._body
+    def load(self) -> None:
+        """Take the whole body off the wire, decompressed; see `HTTPResponse.load`."""
+        if self._body is not None or self._loaded is not None:
+            return
         try:
             with self._guard:
                 if self._ended:
-                    return b""
-                # Of a known length and with no deadline it can be read in one go.
-                at_once = self._chunked is None and self._deadline is None
-                body = self._raw.read() if at_once else b"".join(iter(self._receive, b""))
+                    return
+                pieces = self._receive_all()
                 self._finish()
             encoding = self.headers.get("content-encoding")
-            self._body = body if encoding is None else _inflate(body, encoding)
+            self._loaded = pieces if encoding is None else _inflate(pieces, encoding)
         except (*NETWORK_ERRORS, zlib.error, ValueError, EOFError) as error:
             self._fail(error)
         except BaseException:
             self._abort()  # interrupted from the keyboard: the rest of the body is still on the connection
             raise
+
+    def read(self) -> bytes:
+        """Return the whole body, decompressed; see `HTTPResponse.read`."""
+        if self._body is None:
+            self.load()
+            pieces, self._loaded = self._loaded, None
+            if pieces is not None:
+                self._body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return self._body or b""
+
+    def consume(self) -> list[bytes]:
+        """Return the whole body in pieces and forget it; see `HTTPResponse.consume`."""
+        if self._body is None:
+            self.load()
+            pieces, self._loaded, self._body = self._loaded, None, b""
+            return pieces or [b""]
+        return super().consume()
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body in pieces as they arrive; see `HTTPResponse.chunks`. Ends quietly after `shutdown()`."""
-        if self._body is not None:
-            if self._body:
-                yield self._body
+        if self._body is not None or self._loaded is not None:
+            body = self.read()
+            if body:
+                yield body
             return
         pieces = self._pieces()
         encoding = self.headers.get("content-encoding")
@@ -193,6 +213,21 @@ class LiveResponse(HTTPResponse):
             if self._stopped:
                 continue
             yield piece
+
+    def _receive_all(self) -> list[bytes]:
+        """Return the whole body; a long one of a known length comes in few large pieces."""
+        raw = self._raw
+        if self._chunked is not None or self._deadline is not None:
+            return list(iter(self._receive, b""))
+        if raw.length is None or raw.length <= PIECE:
+            return [raw.read()]
+        pieces = []
+        while raw.length:
+            piece = raw.read(min(PIECE, raw.length))
+            if not piece:
+                raise http.client.IncompleteRead(b"", raw.length)
+            pieces.append(piece)
+        return pieces
 
     def _receive(self) -> bytes:
         """Return the next piece of the body, nothing at its end; raises IncompleteRead if it ends too soon."""
@@ -292,10 +327,10 @@ class _Inflater:
             raise EOFError("the compressed data ends in the middle")
 
 
-def _inflate(body: bytes, encoding: str) -> bytes:
-    if not body or encoding.strip().lower() == "identity":
-        return body
+def _inflate(pieces: list[bytes], encoding: str) -> list[bytes]:
+    if not any(pieces) or encoding.strip().lower() == "identity":
+        return pieces
     inflater = _Inflater(encoding)
-    plain = inflater.feed(body)
+    plain = [inflater.feed(piece) for piece in pieces]
     inflater.finish()
     return plain

@@ -90,7 +90,7 @@ def test_a_body_can_be_read_twice_and_its_connection_is_reused(
 def test_a_consumed_body_is_forgotten(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:
     """consume() gives the body away, so that it can be freed while its objects are made."""
     response = connect(serve()).send(GET)
-    assert response.consume() == b'{"kind": "Pod"}'
+    assert response.consume() == [b'{"kind": "Pod"}']
     assert response.read() == b""
 
 
