@@ -39,6 +39,7 @@ from __future__ import annotations
 import json
 import re
 from email.utils import parsedate_to_datetime
+from html import unescape
 from time import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 #: Longest part of an unstructured answer that is kept in a message, in bytes (client-go keeps the same amount).
 MAX_BODY_IN_MESSAGE = 2048
+#: Characters of a web page's words that are kept in a message.
+MAX_PAGE_IN_MESSAGE = 200
 
 
 class DynkubeError(Exception):
@@ -224,7 +227,8 @@ class StatusError(DynkubeError):
 
     Attributes: ``method``, ``url``, ``code`` (HTTP), ``reason`` ("" if the server gave none), ``message``,
     ``details`` (dict, may be empty), ``causes`` (list of dicts with ``reason``, ``message``, ``field``), ``status``
-    (the whole Status), ``retry_after`` (seconds the server asks to wait, or None).
+    (the whole Status), ``retry_after`` (seconds the server asks to wait, or None), ``hint`` (what the client knows and
+    the server does not say, such as which credentials were refused; mostly "").
     """
 
     def __init__(
@@ -235,6 +239,7 @@ class StatusError(DynkubeError):
         url: str = "",
         code: int | None = None,
         retry_after: float | None = None,
+        hint: str = "",
     ) -> None:
         self.status: dict[str, Any] = dict(status)
         self.method = method
@@ -249,6 +254,7 @@ class StatusError(DynkubeError):
             [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
         )
         self.retry_after = retry_after
+        self.hint = hint
         super().__init__(self.message)
 
     def has_cause(self, reason: str) -> bool:
@@ -258,7 +264,8 @@ class StatusError(DynkubeError):
     def __str__(self) -> str:
         place = f"{self.method} {self.url}: " if self.url else ""
         answer = " ".join(part for part in (str(self.code or ""), self.reason) if part)
-        return f"{place}{answer}: {self._explanation()}" if answer else f"{place}{self._explanation()}"
+        text = f"{place}{answer}: {self._explanation()}" if answer else f"{place}{self._explanation()}"
+        return f"{text} ({self.hint})" if self.hint else text
 
     def _explanation(self) -> str:
         return self.message or "the server gave no message"
@@ -403,7 +410,13 @@ _GENERIC_MESSAGES: Mapping[int, str] = MappingProxyType(
 
 
 def status_error(
-    status: Mapping[str, Any], *, method: str, url: str, code: int, headers: Mapping[str, str] | None = None
+    status: Mapping[str, Any],
+    *,
+    method: str,
+    url: str,
+    code: int,
+    headers: Mapping[str, str] | None = None,
+    hint: str = "",
 ) -> StatusError:
     """Return the exception for a ``Status`` the server sent.
 
@@ -414,11 +427,14 @@ def status_error(
     reason = str(status.get("reason") or "")
     code = code or _integer(status.get("code")) or 0
     cls = REASONS.get(reason) or _CODES.get(code) or (InternalError if code > 500 else StatusError)
-    return cls(status, method=method, url=url, code=code, retry_after=_retry_after(status, headers or {}))
+    retry_after = _retry_after(status, headers or {})
+    return cls(status, method=method, url=url, code=code, retry_after=retry_after, hint=hint)
 
 
-def response_error(*, method: str, url: str, code: int, headers: Mapping[str, str], body: bytes) -> StatusError:
-    """Return the exception for an unsuccessful HTTP answer, whatever its body.
+def response_error(
+    *, method: str, url: str, code: int, headers: Mapping[str, str], body: bytes, hint: str = ""
+) -> StatusError:
+    """Return the exception for an unsuccessful HTTP answer, whatever its body. ``hint`` ends up in its text.
 
     A body that is a failure ``Status`` is taken as it is. Anything else becomes the generic Status client-go builds
     (``NewGenericServerResponse``): reason by code, the text in a cause of reason ``UnexpectedServerResponse``.
@@ -426,7 +442,7 @@ def response_error(*, method: str, url: str, code: int, headers: Mapping[str, st
     status = _decode_status(body)
     if status is None:
         status = _generic_status(method, code, headers, body)
-    return status_error(status, method=method, url=url, code=code, headers=headers)
+    return status_error(status, method=method, url=url, code=code, headers=headers, hint=hint)
 
 
 def mask_url(url: str) -> str:
@@ -485,6 +501,17 @@ def _decode_status(body: bytes) -> dict[str, Any] | None:
     return None
 
 
+def _is_web_page(content_type: str, text: str) -> bool:
+    return content_type.startswith(("text/html", "application/xhtml")) or text[:1] == "<"
+
+
+def _visible(page: str) -> str:
+    """Return the words of a web page: of a load balancer's they name it and say what is wrong."""
+    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<!--.*?(-->|\Z)|<[^>]*(>|\Z)", " ", page)
+    words = " ".join(unescape(text).split())
+    return repr(words if len(words) <= MAX_PAGE_IN_MESSAGE else words[:MAX_PAGE_IN_MESSAGE] + "…") if words else "blank"
+
+
 def _generic_status(method: str, code: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     content_type = (_header(headers, "content-type") or "").strip().lower()
     text = "unknown"
@@ -495,7 +522,10 @@ def _generic_status(method: str, code: int, headers: Mapping[str, str], body: by
     if code == 409 and method == "POST":
         reason = AlreadyExists.__name__
     message = _GENERIC_MESSAGES.get(code)
-    if message is not None:
+    if _is_web_page(content_type, text):
+        message = f"not the API server but something before it answered, with a web page: {_visible(text)}"
+        reason = reason or (InternalError.__name__ if code >= 500 else "")
+    elif message is not None:
         message = message.format(text=text)
     elif code >= 500:
         reason, message = InternalError.__name__, f"the server failed: {text}"

@@ -371,3 +371,39 @@ def test_manifest_error_says_where() -> None:
     """File, document and line lead the message, as far as they are known."""
     assert str(errors.ManifestError("bad", file="f.yaml", document=2, line=7)) == "f.yaml, document 2, line 7: bad"
     assert str(errors.ManifestError("bad")) == "bad"
+
+
+PAGE = b"""<!DOCTYPE html><html><head><title>502 Bad Gateway</title><style>body { color: red }</style></head>
+<!-- a padding to disable MSIE --><body><h1>502 Bad Gateway</h1><hr><center>nginx &amp; co</center></body></html>"""
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "text/plain", ""])
+def test_a_web_page_is_told_from_the_api_server(content_type: str) -> None:
+    """The page of a load balancer is named as one and only its words are quoted; class and cause stay."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    error = errors.response_error(method="GET", url="https://x/api", code=502, headers=headers, body=PAGE)
+    assert type(error) is errors.InternalError
+    assert error.message == (
+        "not the API server but something before it answered, with a web page: "
+        "'502 Bad Gateway 502 Bad Gateway nginx & co'"
+    )
+    assert error.has_cause("UnexpectedServerResponse")
+
+
+def test_a_long_or_empty_web_page_is_cut_short() -> None:
+    """A page of many words is cut, one without any is called blank."""
+    long = errors.response_error(method="GET", url="", code=503, headers={}, body=b"<p>" + b"word " * 300)
+    assert isinstance(long, errors.ServiceUnavailable)
+    assert len(long.message) < 300
+    blank = errors.response_error(method="GET", url="", code=404, headers={}, body=b"<html><script>x()")
+    assert isinstance(blank, errors.NotFound)
+    assert blank.message.endswith("with a web page: blank")
+
+
+def test_a_hint_follows_the_servers_words() -> None:
+    """What the client knows and the server does not say stands in brackets behind its message, pickled too."""
+    error = errors.response_error(
+        method="GET", url="https://x", code=401, headers={}, body=b"", hint="sent: bearer token"
+    )
+    assert str(error).endswith(" (sent: bearer token)")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

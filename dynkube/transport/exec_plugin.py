@@ -14,6 +14,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,8 @@ class ExecCredentials:
         interactive = self._interactive()
         environment = {**os.environ, **dict(self._exec.env), "KUBERNETES_EXEC_INFO": self._info(interactive)}
         outcome = self._run(self._exec, environment, interactive)
+        if outcome.exit_code < 0:
+            raise self._failure(f"was killed by {_signal_name(-outcome.exit_code)}", outcome)
         if outcome.exit_code != 0:
             raise self._failure(f"failed with exit code {outcome.exit_code}", outcome)
         status = self._status(outcome)
@@ -155,8 +158,11 @@ class ExecCredentials:
         except (ValueError, RecursionError):
             # Not `from` the parser's own exception: its text may quote the credential.
             raise self._failure("printed neither JSON nor YAML", outcome) from None
+        if not outcome.stdout.strip():
+            raise self._failure("printed nothing, where an ExecCredential was expected", outcome)
         if not isinstance(reply, dict) or reply.get("kind") != "ExecCredential":
-            raise self._failure("did not print an ExecCredential", outcome)
+            # Not what it printed: a plug-in that prints a bare token does so here.
+            raise self._failure("did not print an ExecCredential; run it by hand to see what it prints", outcome)
         if reply.get("apiVersion") != self._exec.api_version:
             raise self._failure(
                 f"answered in version {str(reply.get('apiVersion'))[:80]!r}, but {self._exec.api_version!r} is "
@@ -188,6 +194,12 @@ class ExecCredentials:
         if expires is None:
             raise self._failure(f"gave the expirationTimestamp {str(value)[:60]!r}, which is no RFC 3339 time", outcome)
         life = max(0.0, expires - self._clock())
+        if not life:
+            _log.warning(
+                "credential plug-in %r gave a credential that expired at %s: check its own login, and this clock",
+                self._exec.command,
+                str(value)[:60],
+            )
         return expires - min(MARGIN_SECONDS, MARGIN_SHARE * life)
 
     def _failure(self, what: str, outcome: Outcome | None = None) -> AuthenticationError:
@@ -212,7 +224,7 @@ def run_plugin(command: ExecConfig, environment: Mapping[str, str], interactive:
             start_new_session=not interactive,
         )
     except FileNotFoundError:
-        raise plugin_failure(command, "was not found: install it, or put its full path into 'command'") from None
+        raise plugin_failure(command, _not_found(command.command)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "invalid command or arguments"
         raise plugin_failure(command, f"could not be started: {reason}") from None
@@ -239,6 +251,21 @@ def run_plugin(command: ExecConfig, environment: Mapping[str, str], interactive:
     if late and exit_code != 0:
         raise plugin_failure(command, f"did not finish within {PLUGIN_SECONDS:g} s", stderr=_masked(command, text))
     return Outcome(exit_code, stdout, text)
+
+
+def _not_found(command: str) -> str:
+    if not os.path.dirname(command):  # noqa: PTH120 - the text decides, as it does for the search path
+        return "was not found: install it, or put its full path into 'command'"
+    if Path(command).exists():
+        return "cannot be run: the interpreter that its first line names was not found"
+    return "was not found: there is no such file"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} (signal {number})"
+    except ValueError:
+        return f"signal {number}"
 
 
 def plugin_failure(

@@ -46,6 +46,8 @@ class Place(NamedTuple):
     target: BaseURL
     proxy: Proxy | None
     server_name: str | None = None
+    #: What the configured certificate authority is called in the configuration; "" for the system's.
+    authority: str = ""
 
     @property
     def server(self) -> str:
@@ -68,6 +70,13 @@ def connect_failure(error: Exception, place: Place, timeout: Timeout, *, method:
         return _tls_failure(cause, place, method=method, url=url)
     if isinstance(cause, TimeoutError):
         limit = f"within {timeout.connect:g} s" if timeout.connect else "in the time the system allows"
+        if "handshake" in str(cause):
+            return RequestTimeoutError(
+                f"{place.server} took the connection and did not answer the TLS handshake {limit}: "
+                "it may not serve https on this port",
+                method=method,
+                url=url,
+            )
         return RequestTimeoutError(
             f"no connection to {place.next_hop} {limit}: the host may be down, or a firewall drops packets silently",
             method=method,
@@ -84,10 +93,7 @@ def connect_failure(error: Exception, place: Place, timeout: Timeout, *, method:
     elif isinstance(cause, OSError) and cause.errno in _UNREACHABLE:
         text = f"{place.next_hop} is unreachable ({os.strerror(cause.errno)}): check the address, network and VPN"
     elif str(cause).startswith("Tunnel connection failed"):
-        answer = str(cause).removeprefix("Tunnel connection failed: ")
-        text = f"{place.proxy} refused to connect to {place.server}: {answer}"
-        if answer.startswith("407"):
-            text += "; put its user name and password into the proxy URL"
+        text = proxy_refusal(place, str(cause).removeprefix("Tunnel connection failed: "))
     elif place.proxy is not None:
         text = f"cannot connect to {place.server} through {place.proxy}: {_words(cause)}"
     else:
@@ -152,6 +158,16 @@ def body_failure(
     return ResponseError(f"the body of the answer is broken: {_words(error)}", method=method, url=url, code=code)
 
 
+def proxy_refusal(place: Place, answer: str) -> str:
+    """Return the message for a proxy that answers itself, instead of passing the request on."""
+    text = f"{place.proxy or 'a proxy on the way'} refused to connect to {place.server}: {answer}"
+    if not answer.startswith("407"):
+        return text
+    if place.proxy is not None and place.proxy.username:
+        return f"{text}; it does not accept the user name and password in the proxy URL"
+    return f"{text}; put its user name and password into the proxy URL"
+
+
 def is_passing(error: TransportError) -> bool:
     """Tell whether a connection that stood broke, before or in the answer, so that a read may be sent again."""
     cause = error.__cause__
@@ -203,8 +219,13 @@ def _verification_explanation(error: ssl.SSLCertVerificationError, place: Place)
         return f"the certificate of {server} or of its authority is not valid now ({why}): renew it, check both clocks"
     if "key identifier" in lowered or "pathlen" in lowered or "key usage" in lowered:
         return f"the certificate of {server} fails strict X.509 checks ({why}): mend it, or leave strict_x509 off"
+    if place.authority:
+        return (
+            f"the certificate of {server} is not signed by the configured authority, {place.authority} ({why}): "
+            "it may be that of another cluster, or the cluster's was replaced; fetch the cluster's CA again"
+        )
     return (
-        f"the certificate of {server} is not signed by a trusted authority ({why}): "
+        f"the certificate of {server} is not signed by an authority this system trusts ({why}): "
         "set certificate-authority to the cluster's CA"
     )
 

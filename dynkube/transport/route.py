@@ -43,7 +43,8 @@ class Route:
         self._next_look = clock() + LOOK_SECONDS
         self._certificate: ClientCertificate | None = None
         self._proxy = choose_proxy(base, config.proxy_url, os.environ)
-        self.place = Place(base, self._proxy, config.tls_server_name)
+        authority = "certificate-authority-data" if config.ca_data else config.ca_file or ""
+        self.place = Place(base, self._proxy, config.tls_server_name, authority)
         adapter = self._adapter()
         self.pool = ConnectionPool(adapter)
         #: What stands before the target in the request line.

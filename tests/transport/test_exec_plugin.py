@@ -126,7 +126,7 @@ def test_a_reply_in_yaml_will_do() -> None:
     ("reply", "message"),
     [
         (b"hunter2 {", "neither JSON nor YAML|did not print an ExecCredential"),
-        (b"", "did not print an ExecCredential"),
+        (b" \n", "printed nothing"),
         (b"[]", "did not print an ExecCredential"),
         (json.dumps({"kind": "Pod", "apiVersion": V1}).encode(), "did not print an ExecCredential"),
         (_reply(V1BETA1, token="hunter2"), "v1beta1' is|answered in version"),
@@ -183,6 +183,32 @@ def test_a_command_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     provider = ExecConfig(command=str(path), api_version=V1, interactive_mode="Never")
     with pytest.raises(AuthenticationError, match="could not be started: Permission denied"):
         ExecCredentials(Config(host="https://x", exec_provider=provider)).grant()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("/no/such/folder/login", r"'/no/such/folder/login' was not found: there is no such file"),
+        ("{folder}/orphan", r"orphan' cannot be run: the interpreter that its first line names was not found"),
+        ("{folder}/killed", r"killed' was killed by SIGKILL \(signal 9\)"),
+    ],
+)
+def test_a_command_that_comes_to_nothing_says_how(command: str, message: str, tmp_path: Path) -> None:
+    """A missing file, a script without its interpreter and a death by signal are told apart."""
+    for name, text in (("orphan", "#!/no/such/interpreter\n"), ("killed", "#!/bin/sh\nkill -9 $$\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    provider = ExecConfig(command=command.format(folder=tmp_path), api_version=V1, interactive_mode="Never")
+    with pytest.raises(AuthenticationError, match=message):
+        ExecCredentials(Config(host="https://x", exec_provider=provider)).grant()
+
+
+def test_a_credential_that_has_expired_already_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A plug-in whose own login ran out may hand out what it has: the request is tried, and the log says why not."""
+    reply = _reply(token="late-token", expirationTimestamp="2020-01-01T00:00:00Z")
+    ExecCredentials(_config(), run=_stand_in(reply)).grant()
+    assert "gave a credential that expired at 2020-01-01T00:00:00Z" in caplog.text
+    assert "late-token" not in caplog.text
 
 
 def test_a_plugin_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

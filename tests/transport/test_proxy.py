@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynkube.config import Config, parse_base_url
-from dynkube.errors import ConfigError
+from dynkube.errors import ConfigError, ConnectFailedError
 from dynkube.transport import HTTPRequest, Transport
 from dynkube.transport.proxy import bypasses, choose_proxy
 from transport.servers import Proxy, SocksProxy
@@ -171,6 +171,24 @@ def test_the_proxy_gets_its_credentials(
     url = way.url.replace("http://", "http://me:p%40ss@")
     client = connect(serve(context=tls), ca_data=authority.certificate, proxy_url=url)
     assert client.send(GET).status == 200
+
+
+@pytest.mark.parametrize(
+    ("login", "message"),
+    [
+        ("", "put its user name and password into the proxy URL"),
+        ("me:wrong-passw0rd@", "does not accept the user name"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_another_password_is_told_from_the_server(
+    scheme: str, login: str, message: str, connect: Callable[..., Transport], proxy: Callable[..., Proxy]
+) -> None:
+    """A 407 is the proxy's word, for tunnels and forwarded requests alike, and says whether a password was given."""
+    url = proxy(credentials="me:right-passw0rd").url.replace("http://", f"http://{login}")
+    with pytest.raises(ConnectFailedError, match=f"the proxy http://127.*407.*{message}") as caught:
+        connect(f"{scheme}://api.example", proxy_url=url).send(HTTPRequest("GET", "/api"))
+    assert "wrong-passw0rd" not in str(caught.value)
 
 
 def test_plain_http_is_forwarded(connect: Callable[..., Transport], proxy: Callable[..., Proxy]) -> None:
