@@ -170,12 +170,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and return 0 where every target is held."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.discovery", description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="CRDs (default 1000)")
-    parser.add_argument("--per-group", type=int, default=10, help="CRDs in a group (default 10)")
+    parser.add_argument("--per-group", type=int, action="append", help="CRDs in a group (default 10, and then 1)")
     parser.add_argument("--rounds", type=int, default=25, help="runs, of which the best counts (default 25)")
     options = parser.parse_args(arguments)
-    figures = measure(options.count, options.per_group, options.rounds)
+    # A group costs more than a resource does: most clusters are like the first surface, the second is the worst case.
+    held = [_shown(options.count, per_group, options.rounds) for per_group in options.per_group or (10, 1)]
+    return 0 if all(held) else 1
+
+
+def _shown(count: int, per_group: int, rounds: int) -> bool:
+    """Measure a surface and print what came out; return whether every target is held."""
+    figures = measure(count, per_group, rounds)
     slowest = max(figures.lookups.values())
-    print(f"{options.count} CRDs, {options.per_group} to a group, {figures.size / 1e3:.0f} kB of discovery")
+    print(f"{count} CRDs, {per_group} to a group, {figures.size / 1e3:.0f} kB of discovery")
     print(f"  json.loads alone      {figures.loads * 1e3:8.2f} ms")
     print(f"  discovered and mapped {figures.mapped * 1e3:8.2f} ms   {figures.time_ratio:.2f} x json.loads")
     print(f"  memory kept           {figures.memory:8.2f} x the decoded document")
@@ -189,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     for held, sentence in judged:
         print(f"{'held  ' if held else 'MISSED'}  {sentence}")
-    return 0 if all(held for held, _ in judged) else 1
+    return all(held for held, _ in judged)
 
 
 if __name__ == "__main__":

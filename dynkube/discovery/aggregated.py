@@ -36,6 +36,8 @@ def _decode_orderly(items: list[Any], *, core: bool) -> Part | None:
     part = Part()
     groups, spans = part.groups, part.table.spans
     entries: list[dict[str, Any]] = []
+    #: Most groups have one version, and most of those the same.
+    only: dict[str, tuple[tuple[str, ...], str]] = {}
     try:
         for item in items:
             name = item["metadata"].get("name", "")
@@ -60,9 +62,13 @@ def _decode_orderly(items: list[Any], *, core: bool) -> Part | None:
                     return None
                 start = len(entries)
                 entries += resources
-                spans[key] = start, len(entries)
+                spans[key] = range(start, len(entries))
                 served.append(version)
-            groups[name] = (tuple(served), served[0]) if served else ((), "")
+            if len(served) == 1:
+                version = served[0]
+                groups[name] = only.get(version) or only.setdefault(version, ((version,), version))
+            else:
+                groups[name] = (tuple(served), served[0]) if served else ((), "")
         "".join(groups)
         "".join(chain.from_iterable(spans))
         if part.failed:

@@ -252,5 +252,5 @@ class CachedDiscovery:
 
 def _lists(discovered: Discovered, resource: GroupVersionResource) -> bool:
     table = ResourceLists.of(discovered.resources).table
-    first, last = table.spans.get((resource.group, resource.version), (0, 0))
-    return resource.resource in table.plurals[first:last]
+    span = table.spans.get((resource.group, resource.version), range(0))
+    return resource.resource in table.plurals[span.start : span.stop]

@@ -13,7 +13,7 @@ from dynkube.discovery.legacy import decode_groups, decode_resource_list, decode
 from dynkube.discovery.media_types import AGGREGATED, JSON, is_aggregated
 from dynkube.discovery.part import Part
 from dynkube.discovery.table import ResourceTable
-from dynkube.errors import DynkubeError, Forbidden, NotAcceptable, NotFound
+from dynkube.errors import DynkubeError, Forbidden, NotAcceptable, NotFound, StatusError
 from dynkube.names import GroupVersion
 from dynkube.rest import quote_segment
 from dynkube.transport import HTTPRequest
@@ -137,7 +137,7 @@ class DiscoveryClient:
         if not part.pending:
             return
         with ThreadPoolExecutor(min(PARALLEL_FETCHES, len(part.pending)), "dynkube-discovery") as pool:
-            futures = {gv: pool.submit(self._resource_list, gv, used) for gv in part.pending}
+            futures = {gv: pool.submit(self._ask_twice, gv, used) for gv in part.pending}
         for group_version, future in futures.items():
             error = future.exception()
             if error is None:
@@ -146,6 +146,20 @@ class DiscoveryClient:
                 part.failed[group_version] = error
             else:
                 raise error
+
+    def _ask_twice(self, group_version: GroupVersion, used: list[Document]) -> Sequence[ResourceRow]:
+        """Return what a group version serves; if the server stumbles over it, ask once more at once.
+
+        client-go asks for everything a second time then. A connection that cannot be had is not tried again: that may
+        take as long as the timeouts say, and others wait for it.
+        """
+        try:
+            return self._resource_list(group_version, used)
+        except StatusError as error:
+            if error.code < 500:
+                raise
+            _log.debug("%s answers %d; asking once more", group_version, error.code)
+        return self._resource_list(group_version, used)
 
     def _resource_list(self, group_version: GroupVersion, used: list[Document]) -> Sequence[ResourceRow]:
         version = quote_segment(group_version.version, "API version")

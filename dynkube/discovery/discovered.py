@@ -91,8 +91,8 @@ class ResourceLists(Mapping[GroupVersion, tuple[APIResource, ...]]):
         key = (group_version, position)
         resource = self._built.get(key)
         if resource is None:
-            first, _ = self.table.spans[group_version.group, group_version.version]
-            resource = self._built[key] = _build(group_version, self.table.row(group_version, first + position))
+            place = self.table.spans[group_version.group, group_version.version][position]
+            resource = self._built[key] = _build(group_version, self.table.row(group_version, place))
         return resource
 
     def __getitem__(self, group_version: GroupVersion) -> tuple[APIResource, ...]:
@@ -101,7 +101,7 @@ class ResourceLists(Mapping[GroupVersion, tuple[APIResource, ...]]):
             span = self.table.spans.get((group_version.group, group_version.version))
             if span is None:
                 raise KeyError(group_version)
-            listed = tuple(self.at(group_version, position) for position in range(span[1] - span[0]))
+            listed = tuple(self.at(group_version, position) for position in range(len(span)))
             self._lists[group_version] = listed
         return listed
 

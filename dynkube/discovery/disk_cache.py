@@ -38,8 +38,11 @@ FORMAT = 1
 #: How far in the future a document may seem to be without being distrusted, in seconds: clocks are set back a little.
 CLOCK_SKEW = 60.0
 
-#: Directories and unfinished files left alone for so many seconds are removed when something new is stored.
+#: Directories left alone for so many seconds are removed when a new one is made.
 ABANDONED = 30 * 24 * 3600.0
+
+#: Files still unfinished after so many seconds are those of processes that died; the next that stores removes them.
+UNFINISHED = 600.0
 
 _PREFIX = f"v{FORMAT}-"
 
@@ -61,6 +64,7 @@ class DiskCache:
         self.directory = Path(directory)
         self._max_age = max_age
         self._clock = clock
+        self._swept = False
 
     @classmethod
     def for_config(
@@ -181,6 +185,9 @@ class DiskCache:
         if self.directory.is_dir():
             if not self._is_private(self.directory.lstat(), self.directory, directory=True):
                 raise PermissionError(f"{self.directory} is not private to this user")
+            if not self._swept:
+                self._swept = True
+                self._remove_unfinished()
             return
         for parent in (*reversed(self.directory.parents), self.directory):
             # One by one: mkdir(parents=True) would give those in between the mode of the umask.
@@ -188,8 +195,15 @@ class DiskCache:
                 parent.mkdir(mode=0o700)
         self._sweep()
 
+    def _remove_unfinished(self) -> None:
+        before = time.time() - UNFINISHED
+        for file in self.directory.glob(".*.tmp"):
+            with suppress(OSError):
+                if file.lstat().st_mtime < before:
+                    file.unlink()
+
     def _sweep(self) -> None:
-        """Remove what was abandoned: caches of clusters no longer used, unfinished files of processes that died."""
+        """Remove what was abandoned: caches of clusters no longer used."""
         before = time.time() - ABANDONED
         for directory in self.directory.parent.glob(f"{_PREFIX}*"):
             with suppress(OSError):

@@ -73,8 +73,8 @@ class ResourceTable:
     )
 
     def __init__(self) -> None:
-        #: Group version → first position and the one after its last, in server order.
-        self.spans: dict[Key, tuple[int, int]] = {}
+        #: Group version → the positions of its resources, in server order. (No collector ever looks at a range.)
+        self.spans: dict[Key, range] = {}
         self.plurals: list[str] = []
         self.singulars: list[str] = []
         self.kinds: list[str] = []
@@ -88,7 +88,7 @@ class ResourceTable:
     @classmethod
     def of_columns(
         cls,
-        spans: dict[Key, tuple[int, int]],
+        spans: dict[Key, range],
         names: tuple[list[str], list[str], list[str]],
         lists: tuple[list[Sequence[str] | None], list[Sequence[str] | None]],
         sources: list[Any],
@@ -113,7 +113,7 @@ class ResourceTable:
         self.categories += [row.categories for row in rows]
         self._sources += rows
         self._decode += [_is_decoded] * len(rows)
-        self.spans[group, version] = start, len(self.plurals)
+        self.spans[group, version] = range(start, len(self.plurals))
 
     def followed_by(self, other: ResourceTable) -> ResourceTable:
         """Return a table of the group versions of both, none of which they have in common."""
@@ -121,9 +121,9 @@ class ResourceTable:
             return self
         start = len(self.plurals)
         joined = ResourceTable()
-        moved = (
-            {key: (first + start, last + start) for key, (first, last) in other.spans.items()} if start else other.spans
-        )
+        moved = other.spans
+        if start:
+            moved = {key: range(span.start + start, span.stop + start) for key, span in moved.items()}
         joined.spans = {**self.spans, **moved} if self.spans else moved
         joined.plurals = self.plurals + other.plurals
         joined.singulars = self.singulars + other.singulars
@@ -143,13 +143,13 @@ class ResourceTable:
         spans = [self.spans[key] for key in keys]
 
         def column(values: list[Any]) -> list[Any]:
-            return list(chain.from_iterable(values[first:last] for first, last in spans))
+            return list(chain.from_iterable(values[span.start : span.stop] for span in spans))
 
         table = ResourceTable()
         position = 0
-        for key, (first, last) in zip(keys, spans, strict=True):
-            table.spans[key] = position, position + last - first
-            position += last - first
+        for key, span in zip(keys, spans, strict=True):
+            table.spans[key] = range(position, position + len(span))
+            position += len(span)
         table.plurals, table.singulars, table.kinds = map(column, (self.plurals, self.singulars, self.kinds))
         table.short_names, table.categories = map(column, (self.short_names, self.categories))
         table._sources, table._decode = column(self._sources), column(self._decode)

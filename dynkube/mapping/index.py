@@ -83,15 +83,18 @@ class ResourceIndex:
         self._order = _priority(discovered, served)
         self._table = served.ordered(self._order)
         #: The first place of each group version, which is what tells the group version of a place.
-        self._starts = [start for start, _ in self._table.spans.values()]
+        self._starts = [span.start for span in self._table.spans.values()]
         places = range(len(self._table.plurals))
         #: Entries with a slash are subresources whose parent cannot be addressed: never what a name means.
         self._places: Sequence[Place] = places
         if "/" in "".join(self._table.plurals):
             self._places = [place for place in places if "/" not in self._table.plurals[place]]
         self._names = self._named(_lowered(self._table.plurals), _lowered(self._table.singulars))
-        short_names = [(place, short) for place in self._places for short in self._table.short_names[place] or ()]
-        self._short_names = _first([short.lower() for _, short in short_names], [place for place, _ in short_names])
+        shorts = self._table.short_names
+        self._short_names = _first(
+            [short.lower() for place in self._places for short in shorts[place] or ()],
+            [place for place in self._places for _ in shorts[place] or ()],
+        )
 
     def _named(self, *columns: list[str]) -> _Names:
         """Return the places by the names in these columns."""

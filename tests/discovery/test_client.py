@@ -367,3 +367,92 @@ def test_nothing_is_sent_by_the_constructor() -> None:
     server = FakeServer({})
     DiscoveryClient(server.rest)
     assert server.paths == []
+
+
+class TestStumbling:
+    """A group version whose plain document is answered with a failure of the server, so and so many times."""
+
+    @staticmethod
+    def discover(failures: int, status: int = 500) -> tuple[Discovered, list[str]]:
+        """Return what is found, and what was asked of the group version that stumbles."""
+        asked: list[str] = []
+
+        def stumble(request: HTTPRequest) -> Answer:
+            asked.append(request.target)
+            if len(asked) <= failures:
+                return Answer({"kind": "Status", "code": status, "status": "Failure"}, status)
+            return legacy_resources("example.com/v1", legacy_resource("widgets", "Widget"))
+
+        server = FakeServer(
+            {
+                "/api": legacy_versions("v1"),
+                "/api/v1": legacy_resources("v1", legacy_resource("pods", "Pod")),
+                "/apis": legacy_groups(example_com=["v1"]),
+                "/apis/example.com/v1": stumble,
+            }
+        )
+        return DiscoveryClient(server.rest).discover(), asked
+
+    def test_once(self) -> None:
+        """What stumbles once is asked once more at once, by itself, and is no failure."""
+        found, asked = self.discover(failures=1)
+        assert not found.failed
+        assert [entry.name for entry in found.preferred_resources()] == ["pods", "widgets"]
+        assert asked == ["/apis/example.com/v1"] * 2
+
+    def test_twice(self) -> None:
+        """What stumbles twice is a failure until the next refresh; everything else is there."""
+        found, asked = self.discover(failures=2)
+        assert list(map(str, found.failed)) == ["example.com/v1"]
+        assert [entry.name for entry in found.preferred_resources()] == ["pods"]
+        assert len(asked) == 2
+
+    @pytest.mark.parametrize("status", [403, 404, 410])
+    def test_a_refusal_is_final(self, status: int) -> None:
+        """A refusal is not asked again: it would be the same."""
+        found, asked = self.discover(failures=9, status=status)
+        assert list(map(str, found.failed)) == ["example.com/v1"]
+        assert len(asked) == 1
+
+
+def test_only_stale_versions_never_make_a_preferred_one() -> None:
+    """The preferred version of the aggregated form is the first that is not stale; a resource is found there."""
+    stale = version("v2", resource("widgets"), freshness="Stale")
+    server = FakeServer(
+        {"/api": NONE, "/apis": aggregated(group("example.com", stale, version("v1", resource("widgets"))))}
+    )
+    found = DiscoveryClient(server.rest).discover()
+    assert found.groups == (APIGroup("example.com", ("v1",), "v1"),)
+    assert [entry.gvr.version for entry in found.preferred_resources()] == ["v1"]
+
+
+def test_namespaced_resources() -> None:
+    """Of the preferred resources those are namespaced that say so, whatever other versions say."""
+    api = aggregated(group("", version("v1", resource("pods"), resource("nodes", scope="Cluster"))))
+    apis = aggregated(
+        group(
+            "batch",
+            version("v1", resource("jobs")),
+            version(
+                "v1beta1", resource("jobs", scope="Cluster"), resource("queues"), resource("tiers", scope="Cluster")
+            ),
+        )
+    )
+    client = DiscoveryClient(FakeServer({"/api": api, "/apis": apis}).rest)
+    assert [str(entry.gvr.group_resource) for entry in client.namespaced_resources()] == [
+        "pods",
+        "jobs.batch",
+        "queues.batch",
+    ]
+
+
+def test_resources_by_verb() -> None:
+    """A resource offers all of the verbs asked about or not; no verbs at all are always offered."""
+    entries = aggregated(
+        group("", version("v1", resource("pods", verbs=["get", "list"]), resource("bindings", verbs=["create"])))
+    )
+    pods, bindings = DiscoveryClient(FakeServer({"/api": entries, "/apis": NONE}).rest).preferred_resources()
+    assert pods.supports("get", "list")
+    assert not pods.supports("get", "delete")
+    assert not bindings.supports("list")
+    assert bindings.supports()

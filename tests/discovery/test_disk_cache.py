@@ -11,18 +11,25 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from discovery.fakes import Answer, FakeServer, aggregated, group, legacy_groups, resource, version
 from dynkube.config import Config, ExecConfig, Impersonation
 from dynkube.discovery import CachedDiscovery, DiscoveryClient
-from dynkube.discovery.disk_cache import DiskCache, default_root, directory_name
+from dynkube.discovery.disk_cache import UNFINISHED, DiskCache, default_root, directory_name
 from dynkube.discovery.documents import Document
+from dynkube.dynamic import DynamicClient
 from dynkube.mapping import RESTMapper
 from dynkube.names import GroupVersion
+from dynkube.testing import APIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WIDGETS = GroupVersion("example.com", "v1")
 
@@ -350,25 +357,95 @@ WRITER = """
 import sys, time
 from dynkube.discovery.disk_cache import DiskCache
 from dynkube.discovery.documents import Document
-store = DiskCache(sys.argv[1])
+directory, letter = sys.argv[1:]
 for n in range(100_000):
-    store.save(Document("/apis", "a", "b", str(n), str(n).encode() * 50_000, time.time()))
+    etag = letter * (n % 7 + 1)
+    DiskCache(directory).save(Document("/apis", "a", "b", etag, etag.encode() * 50_000, time.time()))
     if n == 3:
         print("started", flush=True)
 """
 
 
-def test_killed_while_writing(directory: Path) -> None:
-    """A process killed in the middle of writing leaves a document that can be read."""
-    for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(directory)], stdout=subprocess.PIPE) as process:
+@contextmanager
+def writing(directory: Path, letter: str) -> Iterator[None]:
+    """Run a process that writes without end, and kill it in the middle of what it does."""
+    command = [sys.executable, "-c", WRITER, str(directory), letter]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"started\n"
+            yield
+        finally:
             process.send_signal(signal.SIGKILL)
             process.wait(timeout=30)
+
+
+def test_killed_while_writing(directory: Path) -> None:
+    """A process killed in the middle of writing leaves a document that can be read."""
+    for letter in "abc":
+        with writing(directory, letter):
+            pass
         document = DiskCache(directory).load("/apis", "a")
         assert document is not None
+        assert document.etag[0] == letter
         assert document.body == document.etag.encode() * 50_000
+
+
+def test_two_processes_at_once(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While two processes write without end a third always finds one complete document, of one or the other."""
+    seen: set[str] = set()
+    with writing(directory, "a"), writing(directory, "b"):
+        for turn in range(2000):
+            document = DiskCache(directory).load("/apis", "a")
+            assert document is not None
+            assert document.body == document.etag.encode() * 50_000
+            seen.add(document.etag[0])
+            if len(seen) == 2 and turn > 200:
+                break
+    assert seen == {"a", "b"}
+    assert warnings(caplog) == []
+
+
+DISCOVERER = """
+import sys
+import dynkube
+from dynkube.config import Config
+url, directory = sys.argv[1:]
+with dynkube.DynamicClient(Config(host=url), cache=directory) as dyn:
+    for _ in range(20):
+        dyn.mapper.invalidate()
+        assert dyn.mapper.resolve(None, "deploy").name == "deployments"
+"""
+
+
+def test_two_processes_discover_at_once(tmp_path: Path) -> None:
+    """Processes that discover one server through one cache at once all find everything, and so does the next."""
+    with APIServer() as server:
+        command = [sys.executable, "-W", "error", "-c", DISCOVERER, server.url, str(tmp_path / "cache")]
+        processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+        for process in processes:
+            _, said = process.communicate(timeout=60)
+            assert (process.returncode, said) == (0, b"")
+        server.clear_requests()
+        with DynamicClient(Config(host=server.url), cache=tmp_path / "cache") as dyn:
+            assert dyn.mapper.resolve(None, "deploy").name == "deployments"
+        assert list(server.requests) == []
+    assert list((tmp_path / "cache").glob("*/.*.tmp")) == []
+
+
+def test_what_killed_processes_left_goes(directory: Path) -> None:
+    """Files a process left unfinished are removed by one that stores later; those just begun stay."""
+    store = DiskCache(directory)
+    document = Document("/apis", "a", "b", "", b"{}", time.time())
+    store.save(document)
+    dead, alive = directory / ".dead.tmp", directory / ".alive.tmp"
+    for file in (dead, alive):
+        file.write_bytes(b"half")
+    long_ago = time.time() - UNFINISHED - 60
+    os.utime(dead, (long_ago, long_ago))
+    DiskCache(directory).save(document)
+    assert not dead.exists()
+    assert alive.exists()
 
 
 def test_each_host_authority_and_user_has_its_own() -> None:
