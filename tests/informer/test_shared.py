@@ -515,6 +515,8 @@ def test_resync_tells_every_object_again(server: MemoryServer) -> None:
         informer.add_handler(**recorder.functions)
         informer.add_handler(**other.functions, resync_period=0.0)
         recorder.wait_calls(2)
+        other.wait_calls(2)
+        server.wait_for(lambda: len(server.streams) == 1)
         requests = len(server.requests)
         for turn in (1, 2):
             clock.wait_for_waiter(1000.0 + 60.0 * turn)
@@ -751,14 +753,16 @@ def test_stop_drops_what_waits(server: MemoryServer) -> None:
 def test_unchanged_parts_are_shared_with_the_last_version(server: MemoryServer) -> None:
     """An update that leaves the spec alone brings no second copy of it; a changed one is kept as it came."""
     recorder = Recorder()
-    with _informer(server) as informer:
+    clock = ManualClock()
+    with _informer(server, clock=clock) as informer:
         informer.add_handler(**recorder.functions)
-        server.apply("a", spec={"deep": {"value": 1}}, status={"n": 1})
-        server.apply("a", spec={"deep": {"value": 1}}, status={"n": 2})
-        server.apply("a", spec={"deep": {"value": 2}}, status={"n": 2})
-        recorder.wait_calls(3)
-    first, second, third = recorder.objects
+        for calls, (value, status) in enumerate([(1, 1), (1, 2), (2, 2), (2, 2)], 1):
+            server.apply("a", spec={"deep": {"value": value}}, status={"n": status})
+            recorder.wait_calls(calls)
+            clock.advance(1.0 if calls < 3 else 0.0)
+    first, second, third, fourth = recorder.objects
     assert second["spec"] is first["spec"]
+    assert fourth["spec"] is not third["spec"], "no time for that where events pour in"
     assert second["status"] == {"n": 2}
     assert third["spec"] == {"deep": {"value": 2}}
     assert third["status"] is not second["status"]
