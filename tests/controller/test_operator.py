@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dynkube.dynamic import DynamicClient
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "operator.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "greeting_operator.py"
 
 
 @pytest.fixture
