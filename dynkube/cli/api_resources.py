@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("-o", "--output", choices=("wide", "name"), help="more columns, or names alone")
     parser.add_argument("--sort-by", choices=("name", "kind"), help="instead of by group and name")
     parser.switch("--no-headers", text="leave the heading out")
-    parser.switch("--cached", text="accepted as kubectl's; nothing is cached between commands")
+    parser.switch("--cached", text="with --cache-dir: what was kept there will do")
     parser.set_defaults(run=run)
 
 
@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     from dynkube.cli.cluster import Cluster
 
     with Cluster(options) as cluster:
+        if not options.cached:
+            cluster.dyn.discovery.invalidate()
         discovered = cluster.dyn.discovery.discover()
         resources = [each for each in discovered.preferred_resources() if _is_chosen(each, options)]
     resources.sort(key=_order(options.sort_by))

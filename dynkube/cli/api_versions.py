@@ -21,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from dynkube.cli.cluster import Cluster
 
     with Cluster(options) as cluster:
+        cluster.dyn.discovery.invalidate()
         discovered = cluster.dyn.discovery.discover()
     for line in sorted(str(each) for group in discovered.groups for each in group.group_versions):
         print(line)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import dynkube
+from dynkube.cli.common import CONNECTION
 from dynkube.cli.exits import UsageError
 from dynkube.config import Impersonation, Timeout
 from dynkube.objects import nested_get
@@ -26,7 +27,7 @@ class Cluster:
     def __init__(self, options: argparse.Namespace) -> None:
         self._namespace: str | None = options.namespace
         self.dyn: DynamicClient = dynkube.connect(
-            options.context, kubeconfig=options.kubeconfig, **config_overrides(options)
+            options.context, kubeconfig=options.kubeconfig, cache=options.cache_dir, **config_overrides(options)
         )
 
     def __enter__(self) -> Self:
@@ -83,8 +84,15 @@ def config_overrides(options: argparse.Namespace) -> dict[str, Any]:
     if options.request_timeout is not None:
         limit = options.request_timeout or None
         overrides["timeout"] = Timeout(connect=limit, read=limit)
-    if options.as_user or options.as_group:
-        overrides["impersonate"] = Impersonation(user=options.as_user or "", groups=tuple(options.as_group))
+    if options.as_user or options.as_group or options.as_uid:
+        overrides["impersonate"] = Impersonation(
+            user=options.as_user or "", uid=options.as_uid or "", groups=tuple(options.as_group)
+        )
+    for option in CONNECTION:
+        if option.field is not None:
+            overrides[option.field] = getattr(options, option.names[-1].lstrip("-").replace("-", "_"))
+    overrides["insecure"] = options.insecure_skip_tls_verify
+    overrides["disable_compression"] = options.disable_compression
     return overrides
 
 

@@ -33,6 +33,10 @@ class UsageError(Exception):
     """The command line cannot be understood; the message says why and what would be."""
 
 
+class DeclinedError(Exception):
+    """What is on the server is not what the command line expects, so the command left it as it is."""
+
+
 class Outcome:
     """The exit code of a command that does several things: the highest of theirs."""
 
@@ -49,7 +53,13 @@ class Outcome:
 
         try:
             yield
-        except (errors.StatusError, errors.MappingError, errors.InvalidRequestError, UsageError) as error:
+        except (
+            errors.StatusError,
+            errors.MappingError,
+            errors.InvalidRequestError,
+            UsageError,
+            DeclinedError,
+        ) as error:
             if not (ignore_not_found and isinstance(error, errors.NotFound)):
                 self.code = max(self.code, report(error))
 
@@ -84,7 +94,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, errors.WaitTimeoutError):
         complain(f"error: {error}")
         return TIMED_OUT
-    if isinstance(error, errors.DynkubeError):
+    if isinstance(error, errors.DynkubeError | DeclinedError):
         complain(f"error: {error}")
         return REFUSED
     if isinstance(error, OSError):

@@ -6,11 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from dynkube.cli.columns import Columns
-from dynkube.cli.exits import OK, Outcome
+from dynkube.cli.exits import OK, Outcome, UsageError
+from dynkube.cli.formats import HELP, METAVAR, output_form, show_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from dynkube.cli.formats import Show
     from dynkube.cli.parsing import Parser
     from dynkube.cli.questions import Question
     from dynkube.cli.tables import Layout
@@ -27,7 +29,8 @@ def configure(parser: Parser) -> None:
     add("targets", nargs="*", metavar="TARGET", help="deploy | deploy,cm | deploy web db | deploy/web cm/x")
     add("-f", "--filename", action="append", default=[], metavar="FILE", help="the objects named in a file")
     parser.switch("-R", "--recursive", text="with -f: folders inside folders too")
-    add("-o", "--output", choices=("wide", "yaml", "json", "name"), help="more columns, or instead of a table")
+    add("-o", "--output", type=output_form, metavar=METAVAR, help=HELP)
+    add("--sort-by", metavar="PATH", help="order by what this JSONPath finds: .metadata.creationTimestamp")
     parser.switch("-A", "--all-namespaces", text="objects of every namespace")
     add("-l", "--selector", metavar="LABELS", help="only objects whose labels match: app=web,tier!=db")
     add("--field-selector", metavar="FIELDS", help="only objects whose fields match: metadata.name=web")
@@ -47,14 +50,22 @@ def run(options: argparse.Namespace) -> int:
     from dynkube.cli.cluster import Cluster
     from dynkube.cli.questions import questions_of
 
+    show = show_of(options.output, managed_fields=options.show_managed_fields, headers=not options.no_headers)
+    watching = options.watch or options.watch_only
+    if watching and options.sort_by:
+        raise UsageError("--sort-by needs the whole list: leave it out where changes are watched")
+    if options.sort_by:
+        from dynkube.watch import JSONPath
+
+        options.sort_by = JSONPath.parse(options.sort_by)
     with Cluster(options) as cluster:
         questions = questions_of(cluster, options)
-        if options.watch or options.watch_only:
+        if watching:
             from dynkube.cli.get_watch import watch
 
-            return watch(questions, options)
-        if options.output in {"yaml", "json", "name"}:
-            return _print_objects(questions, options)
+            return watch(questions, options, show)
+        if show is not None:
+            return _print_objects(questions, options, show)
         return _print_tables(questions, options)
 
 
@@ -73,8 +84,8 @@ def layout_of(question: Question, options: argparse.Namespace, *, prefixed: bool
     )
 
 
-def _print_objects(questions: list[Question], options: argparse.Namespace) -> int:
-    from dynkube.cli.printers import print_objects
+def _print_objects(questions: list[Question], options: argparse.Namespace, show: Show) -> int:
+    from dynkube.cli.sorting import sorted_by
 
     objects: list[JSONObject] = []
     outcome = Outcome()
@@ -82,12 +93,16 @@ def _print_objects(questions: list[Question], options: argparse.Namespace) -> in
         with outcome.attempt(ignore_not_found=options.ignore_not_found):
             objects += question.objects()
     single = len(questions) == 1 and questions[0].name is not None
+    if options.sort_by:
+        objects = sorted_by(options.sort_by, objects, lambda obj: obj)
     if objects or not single:
-        print_objects(objects, output=options.output, as_list=not single, managed_fields=options.show_managed_fields)
+        show(objects, not single)
     return outcome.code
 
 
 def _print_tables(questions: list[Question], options: argparse.Namespace) -> int:
+    from dynkube.cli.sorting import sorted_by
+
     outcome = Outcome()
     prefixed = len({question.resource.gvr for question in questions}) > 1
     printed: set[GroupVersionResource] = set()
@@ -95,8 +110,11 @@ def _print_tables(questions: list[Question], options: argparse.Namespace) -> int
     for question in questions:
         with outcome.attempt(ignore_not_found=options.ignore_not_found):
             layout = layout_of(question, options, prefixed=prefixed)
-            tables = list(question.tables())
-            rows = [layout.cells(table.columns, row) for table in tables for row in table]
+            tables = list(question.tables(with_objects=bool(options.sort_by)))
+            listed = [row for table in tables for row in table]
+            if options.sort_by:
+                listed = sorted_by(options.sort_by, listed, lambda row: row.object)
+            rows = [layout.cells(tables[0].columns, row) for row in listed]
             if not rows:
                 continue
             if question.resource.gvr not in printed:

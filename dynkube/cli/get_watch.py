@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 from dynkube.cli.columns import Columns
 from dynkube.cli.exits import OK, UsageError
 from dynkube.cli.get import layout_of
-from dynkube.cli.printers import print_objects
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from dynkube.cli.formats import Show
     from dynkube.cli.questions import Question
     from dynkube.dynamic import Table
     from dynkube.objects import JSONObject
 
 
-def watch(questions: Sequence[Question], options: argparse.Namespace) -> int:
-    """Show the answer to one question and then its changes.
+def watch(questions: Sequence[Question], options: argparse.Namespace, show: Show | None) -> int:
+    """Show the answer to one question and then its changes, through `show` or, where that is None, as a table.
 
     The watch rides over closed connections and expired versions, so this ends only when it is interrupted or refused.
     """
     if len(questions) != 1:
         raise UsageError("only one resource, all of it or one object, can be watched at a time")
-    if options.output in {"yaml", "json", "name"}:
-        return _watch_objects(questions[0], options)
+    if show is not None:
+        return _watch_objects(questions[0], options, show)
     return _watch_tables(questions[0], options)
 
 
@@ -44,7 +44,7 @@ def _watch_tables(question: Question, options: argparse.Namespace) -> int:
     return OK
 
 
-def _watch_objects(question: Question, options: argparse.Namespace) -> int:
+def _watch_objects(question: Question, options: argparse.Namespace, show: Show) -> int:
     version = None
     if question.name is not None:
         present = question.objects()
@@ -54,17 +54,17 @@ def _watch_objects(question: Question, options: argparse.Namespace) -> int:
         present, version = listed["items"], listed["metadata"].get("resourceVersion")
     if not options.watch_only:
         for obj in present:
-            _show_object(obj, options)
+            _show_object(obj, options, show)
     with question.view.watch(**question.changes(), resource_version=version, relist=True) as events:
         for event in events:
-            _show_object(event["object"], options)
+            _show_object(event["object"], options, show)
     return OK
 
 
-def _show_object(obj: JSONObject, options: argparse.Namespace) -> None:
+def _show_object(obj: JSONObject, options: argparse.Namespace, show: Show) -> None:
     if options.output == "yaml":
         print("---")
-    print_objects([obj], output=options.output, as_list=False, managed_fields=options.show_managed_fields)
+    show([obj], False)
     sys.stdout.flush()
 
 

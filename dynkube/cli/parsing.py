@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from dynkube.cli.durations import seconds
+from dynkube.cli.common import TAKES_VALUE, add_common_options
 from dynkube.cli.exits import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ COMMANDS = (
     Command("get", "dynkube.cli.get:configure", "Show one or many objects of any resource"),
     Command("create", "dynkube.cli.create:configure", "Create objects from files or standard input"),
     Command("apply", "dynkube.cli.apply:configure", "Apply objects from files or standard input (server-side)"),
+    Command("patch", "dynkube.cli.patch:configure", "Change parts of objects"),
+    Command("scale", "dynkube.cli.scale:configure", "Change how many replicas there are"),
+    Command("label", "dynkube.cli.labels:configure_label", "Set and remove labels"),
+    Command("annotate", "dynkube.cli.labels:configure_annotate", "Set and remove annotations"),
     Command("delete", "dynkube.cli.delete:configure", "Delete objects by name, selector or file"),
     Command("wait", "dynkube.cli.wait:configure", "Wait until objects are created, deleted or in a condition"),
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
@@ -72,14 +76,23 @@ class Parser(argparse.ArgumentParser):
         """Raise UsageError instead of printing the whole usage."""
         raise UsageError(f"{message} (see '{self.prog} --help')")
 
-    def switch(self, *names: str, default: bool | None = False, text: str, dest: str | None = None) -> None:
+    def switch(
+        self, *names: str, default: bool | None = False, text: str, group: argparse._ArgumentGroup | None = None
+    ) -> None:
         """Declare a boolean option that may also be given a value, as kubectl's: `--wait`, `--wait=false`."""
         long_name = names[-1]
-        dest = dest or long_name.lstrip("-").replace("-", "_")
-        self.add_argument(*names, dest=dest, action="store_true", default=default, help=text)
+        dest = long_name.lstrip("-").replace("-", "_")
+        add = (group or self).add_argument
+        add(*names, dest=dest, action="store_true", default=default, help=text)
         # argparse compares the whole word with its option names before it looks for "=", so each spelling is a name.
         for value, action in (("true", "store_true"), ("false", "store_false")):
-            self.add_argument(f"{long_name}={value}", dest=dest, action=action, default=default, help=argparse.SUPPRESS)
+            add(f"{long_name}={value}", dest=dest, action=action, default=default, help=argparse.SUPPRESS)
+
+    def shorten_usage(self) -> None:
+        """Let the usage line name the arguments alone; the options, of which there are many, are listed below it."""
+        shown = {None: "{}", "?": "[{}]", "*": "[{} ...]"}
+        words = [shown[each.nargs].format(each.metavar) for each in self._actions if not each.option_strings]  # type: ignore[index]
+        self.usage = " ".join([self.prog, "[options]", *words])
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -98,10 +111,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if command is None:
         raise UsageError(_unknown(name))
     parser = Parser(f"dynkube {command.name}", command.summary)
-    _add_common_options(parser)
+    add_common_options(parser, connection=not command.name.startswith("config "))
     module, _, function = command.entry.partition(":")
     configure: Callable[[Parser], None] = getattr(importlib.import_module(module), function)
     configure(parser)
+    parser.shorten_usage()
     options = parser.parse_intermixed_args(list(words))
     if options.verbose:
         _log_to_stderr(options.verbose)
@@ -124,31 +138,8 @@ def _take_word(words: list[str], index: int) -> str | None:
         word = words[index]
         if not word.startswith("-"):
             return words.pop(index)
-        index += 2 if word in _TAKES_VALUE else 1
+        index += 2 if word in TAKES_VALUE else 1
     return None
-
-
-#: Common options whose value may be the next word: it is not the command's name.
-_TAKES_VALUE = frozenset({"--kubeconfig", "--context", "-n", "--namespace", "--request-timeout", "--as", "--as-group"})
-
-
-def _add_common_options(parser: argparse.ArgumentParser) -> None:
-    common = parser.add_argument_group("options of every command")
-    common.add_argument(
-        "--kubeconfig", metavar="FILE", help="the kubeconfig to use (default: $KUBECONFIG, ~/.kube/config)"
-    )
-    common.add_argument("--context", metavar="NAME", help="the kubeconfig context to use")
-    common.add_argument("-n", "--namespace", metavar="NAME", help="the namespace to work in (default: the context's)")
-    common.add_argument(
-        "--request-timeout", type=seconds, metavar="TIME", help="longest wait for one answer: 5, 1m30s; 0: no limit"
-    )
-    common.add_argument("--as", dest="as_user", metavar="USER", help="act as this user")
-    common.add_argument(
-        "--as-group", action="append", default=[], metavar="GROUP", help="act as a member of this group"
-    )
-    common.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log what is sent; twice: and what comes back"
-    )
 
 
 def _overview(prog: str, prefix: str) -> Parser:
@@ -163,7 +154,7 @@ def _overview(prog: str, prefix: str) -> Parser:
     epilog = "\n".join(["commands:", *lines, "", f"'{prog} COMMAND --help' says what a command takes."])
     parser = Parser(prog, "The dynamic Kubernetes client: any resource, custom ones included.", epilog)
     parser.usage = f"{prog} [options] COMMAND ..."
-    _add_common_options(parser)
+    add_common_options(parser, connection=prefix != "config ")
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="show the version of dynkube and stop")
     return parser
 

@@ -32,13 +32,17 @@ def print_objects(objects: list[JSONObject], *, output: str, as_list: bool, mana
     if not managed_fields:
         objects = [without_managed_fields(obj) for obj in objects]
     if as_list:
-        body: JSONObject = {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {"resourceVersion": ""}}
-        sys.stdout.write(as_text(body, output))
+        sys.stdout.write(as_text(list_of(objects), output))
         return
     for index, obj in enumerate(objects):
         if index and output == "yaml":
             print("---")
         sys.stdout.write(as_text(obj, output))
+
+
+def list_of(objects: list[JSONObject]) -> JSONObject:
+    """Return a List of `objects`, as kubectl makes one of whatever was not asked for as one single object."""
+    return {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {"resourceVersion": ""}}
 
 
 def as_text(body: JSONObject, output: str) -> str:

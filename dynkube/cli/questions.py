@@ -44,9 +44,9 @@ class Question:
             return items
         return list(self.view.iter(**self._selectors(), limit=self.page_size))
 
-    def tables(self) -> Iterator[Table]:
-        """Yield what the server prints of them, page by page; raises as `objects`."""
-        table = self.view.table()
+    def tables(self, *, with_objects: bool = False) -> Iterator[Table]:
+        """Yield what the server prints of them, page by page, on request with the objects; raises as `objects`."""
+        table = self.view.table(include_object="Object") if with_objects else self.view.table()
         if self.name is not None:
             yield table.get(self.name)
         elif not self.page_size:

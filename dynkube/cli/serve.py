@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynkube.cli.parsing import Parser
+    from dynkube.testing import Simulation
 
 
 def configure(parser: Parser) -> None:
@@ -30,6 +31,16 @@ def configure(parser: Parser) -> None:
     add("--data", metavar="DIR", help="keep the objects in this folder: they survive a restart, and a kill")
     add("--advertise-address", metavar="HOST:PORT", help="the address to tell clients, where it is another one")
     parser.switch("--no-controllers", text="no garbage collector, and namespaces are not emptied")
+    parser.switch("--simulate", text="workloads make pods, and pods run on nodes that are not there")
+    parser.add_argument(
+        "--simulate-delay",
+        type=float,
+        metavar="SECONDS",
+        help="how long each step of a simulated pod takes (default: 0.1); implies --simulate",
+    )
+    parser.add_argument(
+        "--simulate-nodes", type=int, metavar="N", help="how many nodes there are (default: 2); implies --simulate"
+    )
     parser.set_defaults(run=run)
 
 
@@ -46,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
             tls=options.tls,
             token_auth_file=options.token_auth_file,
             load=[Path(each) for each in options.load],
+            simulate=_simulation(options),
             data=options.data,
             advertise_address=options.advertise_address,
             controllers=not options.no_controllers,
@@ -56,6 +68,17 @@ def run(options: argparse.Namespace) -> int:
         print(f"dynkube: serving {server.url}", flush=True)
         stop.wait()
     return OK
+
+
+def _simulation(options: argparse.Namespace) -> bool | Simulation:
+    """Return what the options say about simulated life."""
+    wanted = {"delay": options.simulate_delay, "nodes": options.simulate_nodes}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        return bool(options.simulate)
+    from dynkube.testing import Simulation as Choices
+
+    return Choices(**given)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dynkube.cli.printers import print_objects, qualified_name
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dynkube.cli.cluster import Cluster
     from dynkube.cli.parsing import Parser
@@ -42,11 +42,19 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("-o", "--output", choices=("yaml", "json", "name"), help="print what the server answered")
 
 
-def write_each(options: argparse.Namespace, command: str, write: Callable[[Cluster, JSONObject], None]) -> int:
+def write_each(
+    options: argparse.Namespace,
+    command: str,
+    write: Callable[[Cluster, JSONObject], None],
+    *,
+    check: Callable[[Cluster, Sequence[JSONObject]], None] | None = None,
+    finish: Callable[[Cluster, int], None] | None = None,
+) -> int:
     """Read all manifests, then `write` each of them in the order of their kinds: definitions, namespaces, and so on.
 
     A definition is waited for until its kind is served. Later manifests are written also when an earlier one is
-    refused. Returns the exit code: of several failures the highest.
+    refused. `check` sees all of them before the first is written, and `finish`, at the end, the exit code so far.
+    Returns the exit code: of several failures the highest.
     """
     from dynkube.cli.cluster import Cluster
     from dynkube.cli.manifests import read_manifests
@@ -57,11 +65,16 @@ def write_each(options: argparse.Namespace, command: str, write: Callable[[Clust
     manifests = in_kind_order(read_manifests(options.filename, recursive=options.recursive))
     outcome = Outcome()
     with Cluster(options) as cluster:
+        if check is not None:
+            check(cluster, manifests)
         for manifest in manifests:
             with outcome.attempt():
                 write(cluster, manifest)
                 if manifest["kind"] == CRD_KIND and options.dry_run == "none":
                     cluster.dyn.crds().wait_established(manifest)
+        if finish is not None:
+            with outcome.attempt():
+                finish(cluster, outcome.code)
     return outcome.code
 
 
