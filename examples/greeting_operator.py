@@ -1,6 +1,6 @@
 """An operator in under 100 lines: for every Greeting there is a ConfigMap with its text, and the status says so.
 
-python examples/greeting_operator.py                 (needs a kubeconfig, or a pod's service account, and the Greeting CRD)
+python examples/greeting_operator.py         (needs a kubeconfig, or a pod's service account, and the Greeting CRD)
 """
 
 from __future__ import annotations
