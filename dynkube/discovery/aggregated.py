@@ -187,7 +187,8 @@ def _decode_subresources(
 def _response_kind(group_version: GroupVersion, entry: dict[str, Any], name: str) -> tuple[str, str, str] | None:
     """Return kind, group and version of what is answered; None where the server does not say.
 
-    Group and version both empty mean the resource's own. With a version, an empty group is the core group.
+    Group and version both empty mean the resource's own, as does a version or group that is no text: that is not worth
+    looking at every one of them beforehand. With a version, an empty group is the core group.
     """
     response = entry.get("responseKind")
     if response is None:
@@ -196,7 +197,9 @@ def _response_kind(group_version: GroupVersion, entry: dict[str, Any], name: str
     kind = expect_string(expect_object(response, *what), "kind", *what)
     if not kind:
         return None
-    group, version = expect_string(response, "group", *what), expect_string(response, "version", *what)
+    group, version = response.get("group") or "", response.get("version") or ""
+    if not (isinstance(group, str) and isinstance(version, str)):
+        group = version = ""
     if not version:
         return kind, group or group_version.group, group_version.version
     return kind, group, version

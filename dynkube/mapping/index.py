@@ -90,11 +90,6 @@ class ResourceIndex:
         if "/" in "".join(self._table.plurals):
             self._places = [place for place in places if "/" not in self._table.plurals[place]]
         self._names = self._named(_lowered(self._table.plurals), _lowered(self._table.singulars))
-        shorts = self._table.short_names
-        self._short_names = _first(
-            [short.lower() for place in self._places for short in shorts[place] or ()],
-            [place for place in self._places for _ in shorts[place] or ()],
-        )
 
     def _named(self, *columns: list[str]) -> _Names:
         """Return the places by the names in these columns."""
@@ -102,6 +97,15 @@ class ResourceIndex:
         if len(places) < len(self._table.plurals):
             columns = tuple([column[place] for place in places] for column in columns)
         return _first(list(chain.from_iterable(columns)), [*places] * len(columns))
+
+    @cached_property
+    def _short_names(self) -> _Names:
+        """Short names in lower case."""
+        shorts = self._table.short_names
+        return _first(
+            [short.lower() for place in self._places for short in shorts[place] or ()],
+            [place for place in self._places for _ in shorts[place] or ()],
+        )
 
     @cached_property
     def _kinds(self) -> _Names:

@@ -172,8 +172,6 @@ def test_duplicates() -> None:
         resource("widgets", responseKind="Widget"),
         resource("widgets", responseKind=["Widget"]),
         resource("widgets", responseKind={"kind": 7}),
-        resource("widgets", responseKind={"kind": "Widget", "group": 7}),
-        resource("widgets", responseKind={"kind": "Widget", "version": ["v1"]}),
         resource("widgets", singularResource=7),
         resource("widgets", verbs="get"),
         resource("widgets", verbs=["get", 7]),
@@ -202,6 +200,16 @@ def test_wrong_types_in_a_version(broken: Any) -> None:
     assert failed[1].group_version == "example.com/v1"
     assert "example.com/v1" in str(failed[1])
     assert list(map(str, found.resources)) == ["healthy.example/v1"]
+
+
+@pytest.mark.parametrize("said", [{"group": 7}, {"version": ["v1"]}, {"group": "g", "version": 1}, {"group": None}])
+def test_a_kind_of_no_group_version(said: dict[str, Any]) -> None:
+    """A kind whose group or version is no text is taken to be of the resource's own, be it of a subresource."""
+    below = subresource("status", "Widget", responseKind={"kind": "Widget", **said})
+    found = discover_version(resource("widgets", responseKind={"kind": "Widget", **said}, subresources=[below]))
+    (widgets,) = found.resources[WIDGETS]
+    for each in (widgets, widgets.subresources[0]):
+        assert each.gvk == WIDGETS.with_kind("Widget")
 
 
 @pytest.mark.parametrize(
