@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema
 
 from dynkube.errors import ConfigError
+from dynkube.transport.dialling import Dialler
 
 if TYPE_CHECKING:
     import ssl
@@ -66,9 +68,18 @@ class ClusterAdapter(HTTPAdapter):
         connection: HTTPConnection = self.pool._new_conn()  # type: ignore[assignment]  # noqa: SLF001 - also the way past `maxsize`
         return connection
 
-    def connect(self, connection: HTTPConnection, timeout: float | None) -> None:
+    def dialler(self, connection: HTTPConnection) -> Dialler | None:
+        """Return what makes the TCP connection, to the server or the HTTP proxy; None where SOCKS does that itself."""
+        if self.proxy is not None and self.proxy.socks:
+            return None
+        return Dialler(connection._dns_host, int(connection.port or 0), self._pool_options["socket_options"])  # noqa: SLF001 - `host` has lost its last dot
+
+    def connect(self, connection: HTTPConnection, timeout: float | None, dialler: Dialler | None = None) -> None:
         """Connect, through the proxy's tunnel if there is one, and shake hands; `timeout` is for each step."""
         connection.timeout = timeout
+        if dialler is not None:
+            # In place of urllib3's own, whose socket is out of reach until it is connected.
+            connection._new_conn = partial(dialler.dial, timeout)  # type: ignore[method-assign]  # noqa: SLF001
         if self.proxy is not None and not self.proxy.socks and self.target.scheme == "https":
             self.pool._prepare_proxy(connection)  # noqa: SLF001 - CONNECT; urllib3 offers no other door to it
         else:

@@ -25,7 +25,7 @@ MAX_IDLE_SECONDS = 90.0
 class Connection:
     """One connection, in the hands of one request at a time."""
 
-    __slots__ = ("__weakref__", "_http", "_limit", "adapter", "idle_since", "sock", "used")
+    __slots__ = ("__weakref__", "_dialler", "_http", "_limit", "adapter", "idle_since", "sock", "used")
 
     def __init__(self, adapter: ClusterAdapter) -> None:
         self.adapter = adapter
@@ -33,11 +33,12 @@ class Connection:
         self.used = False
         self.idle_since = 0.0
         self._http: HTTPConnection = adapter.connection()
+        self._dialler = adapter.dialler(self._http)
         self._limit: float | None = -1.0
 
     def connect(self, timeout: float | None) -> None:
         """Make the connection; `timeout` in seconds holds for each step of it."""
-        self.adapter.connect(self._http, timeout)
+        self.adapter.connect(self._http, timeout, self._dialler)
         self.sock = self._http.sock
 
     def limit(self, seconds: float | None) -> None:
@@ -46,12 +47,18 @@ class Connection:
             self.sock.settimeout(seconds)
             self._limit = seconds
 
+    def readable(self) -> bool:
+        """Tell whether more has arrived, or the end has."""
+        return wait_for_read(self.sock, timeout=0.0)
+
     def dropped(self) -> bool:
         """Tell whether an idle connection was closed by the other side: readable then means the end, or nonsense."""
         return wait_for_read(self.sock, timeout=0.0)
 
     def shutdown(self) -> None:
         """Stop the traffic both ways, from any thread; the owner's blocked call returns and closes the connection."""
+        if self._dialler is not None:
+            self._dialler.hang_up()
         sock = self._http.sock
         while sock is not None and not isinstance(sock, socket.socket):
             sock = getattr(sock, "socket", None)  # TLS inside a proxy's TLS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakValueDictionary
 
 from dynkube.errors import AuthenticationError, InvalidRequestError
 from dynkube.transport.credentials import Grant, bearer
@@ -56,6 +58,9 @@ class ExecCredentials:
     Without a timestamp it is kept until the server answers 401. `run` and `clock` (seconds since 1970) are for tests.
     """
 
+    #: Those in use, by what they would run: see `shared`. Nothing is kept alive by it.
+    _in_use: ClassVar[WeakValueDictionary[bytes, ExecCredentials]] = WeakValueDictionary()
+
     def __init__(
         self,
         config: Config,
@@ -74,6 +79,21 @@ class ExecCredentials:
         self._token: str | None = None
         self._renew_at: float | None = None
         self._ask_again_at = 0.0
+
+    @classmethod
+    def shared(cls, config: Config) -> ExecCredentials:
+        """Return those another client of this process has, if they are of the same plug-in, else new ones.
+
+        The same means command, arguments, environment, and what the plug-in is told of the cluster, as in client-go,
+        and beyond that the environment of the process: whoever changes AWS_PROFILE in between means another identity.
+        """
+        credentials = cls(config)
+        plugin = credentials._exec
+        parts = (os.getpid(), plugin.command, plugin.args, plugin.env, plugin.interactive_mode)
+        told = (credentials._info(interactive=False), sorted(os.environ.items()))
+        # A digest: the environment may hold secrets, and two ways to one key must not meet by accident.
+        key = hashlib.sha256(repr((parts, told)).encode("utf-8", "surrogateescape")).digest()
+        return cls._in_use.setdefault(key, credentials)
 
     def grant(self) -> Grant:
         """Return the credentials of the last run while they last, else run the plug-in; see `Credentials.grant`."""

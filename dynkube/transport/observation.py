@@ -23,7 +23,8 @@ class RequestEvent:
     """One request on the wire and its outcome.
 
     `code` is None when there was no answer; `seconds` end at the headers of a stream, otherwise at the end of the body;
-    `attempt` counts from 1.
+    `attempt` counts from 1. `resent` counts what an attempt does not: reads that were sent again at once, on another
+    connection, because the server had closed an idle one at that moment.
     """
 
     verb: str
@@ -33,6 +34,7 @@ class RequestEvent:
     code: int | None
     seconds: float
     attempt: int
+    resent: int = 0
 
 
 def notify(hooks: Iterable[Callable[[RequestEvent], None]], event: RequestEvent) -> None:

@@ -163,6 +163,7 @@ class Transport:
             return self._attempt(process, call, grant)
         started = monotonic()
         code: int | None = None
+        call.resent = 0
         try:
             response = self._attempt(process, call, grant)
             code = response.status
@@ -181,7 +182,9 @@ class Transport:
             except NETWORK_ERRORS as error:
                 call.check_cancelled()
                 if connection.used and request.method in READS and is_hangup(error):
-                    continue  # an idle connection the server had just closed: nothing is lost, the next one will do
+                    # An idle connection the server had just closed: nothing is lost, the next one will do.
+                    call.resent += 1
+                    continue
                 raise exchange_failure(error, route.place, call.limits, method=request.method, url=call.url) from error
             break
         if response.status >= 300:
@@ -334,7 +337,9 @@ class Transport:
         if self._backoff is not None:
             self._backoff.note(self._base.authority, code)
         attempt = call.retries + call.renewed + 1
-        event = RequestEvent(request.verb, request.template, request.method, call.url, code, seconds, attempt)
+        event = RequestEvent(
+            request.verb, request.template, request.method, call.url, code, seconds, attempt, call.resent
+        )
         notify(self._hooks, event)
         log_request(request, event)
 
@@ -342,7 +347,7 @@ class Transport:
 class _Call:
     """One call of `send`: what it asks for and how far it got."""
 
-    __slots__ = ("deadline", "limits", "renewed", "request", "retries", "stream", "url")
+    __slots__ = ("deadline", "limits", "renewed", "request", "resent", "retries", "stream", "url")
 
     def __init__(self, request: HTTPRequest, url: str, limits: Timeout, stream: bool) -> None:
         self.request = request
@@ -352,6 +357,7 @@ class _Call:
         self.deadline = None if limits.total is None else monotonic() + limits.total
         self.retries = 0
         self.renewed = False
+        self.resent = 0
 
     def left(self) -> float | None:
         """Return the seconds until the deadline, None if there is none."""
@@ -404,7 +410,7 @@ def _credentials(config: Config) -> Credentials:
     if config.exec_provider is not None:
         from dynkube.transport.exec_plugin import ExecCredentials
 
-        return ExecCredentials(config)
+        return ExecCredentials.shared(config)
     provider = config.auth_provider
     if provider is not None and provider.name == "oidc":
         from dynkube.transport.oidc import OIDCCredentials

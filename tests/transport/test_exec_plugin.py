@@ -334,6 +334,50 @@ def test_a_401_that_stays_is_returned_after_one_replay(
     assert (issuer.runs, len(server.received)) == (2, 2)
 
 
+COUNTING = """
+import json, pathlib
+runs = pathlib.Path(__file__).with_name("runs")
+count = int(runs.read_text() or 0) + 1 if runs.exists() else 1
+runs.write_text(str(count))
+print(json.dumps({"kind": "ExecCredential", "apiVersion": "%s", "status": {"token": "t0ken-of-run-%%d" %% count}}))
+"""
+
+
+def test_clients_of_one_plugin_share_its_credentials(
+    serve: Callable[..., Server], connect: Callable[..., Transport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several clients of one plug-in run it once, and once more for all after a 401; another identity has its own."""
+    refused: set[str] = set()
+
+    def handle(peer: Peer, request: Received) -> None:
+        bad = request.header("Authorization") in refused
+        peer.send(answer(b"", 401) if bad else answer({"kind": "Pod"}))
+
+    server = serve(handle)
+    provider = _script(tmp_path, COUNTING % V1)
+    clients = [connect(server, exec_provider=provider) for _ in range(3)]
+    assert [client.send(GET).status for client in clients] == [200] * 3
+    assert (tmp_path / "runs").read_text() == "1"
+    refused.add("Bearer t0ken-of-run-1")
+    assert [client.send(GET).status for client in clients] == [200] * 3
+    assert (tmp_path / "runs").read_text() == "2"
+    monkeypatch.setenv("AWS_PROFILE", "another")
+    connect(server, exec_provider=provider).send(GET)
+    assert (tmp_path / "runs").read_text() == "3"
+
+
+def test_what_a_plugin_is_told_keeps_credentials_apart(tmp_path: Path) -> None:
+    """Clusters share a plug-in's credentials unless it is told of the cluster; arguments and variables count always."""
+    quiet, told = _script(tmp_path, ""), _script(tmp_path, "", provide_cluster_info=True)
+    hosts = ("https://a", "https://b")
+    same = [ExecCredentials.shared(Config(host=host, exec_provider=quiet)) for host in hosts]
+    assert same[0] is same[1]
+    apart = [ExecCredentials.shared(Config(host=host, exec_provider=told)) for host in hosts]
+    apart += [ExecCredentials.shared(Config(exec_provider=_script(tmp_path, "", args=("--role=x",))))]
+    apart += [ExecCredentials.shared(Config(exec_provider=_script(tmp_path, "", env=(("A", "1"),))))]
+    assert len({id(credentials) for credentials in [*same, *apart]}) == 5
+
+
 def test_the_same_token_again_is_neither_replayed_nor_asked_for_again() -> None:
     """A plug-in that repeats itself after a 401 is not run for each further one within ten seconds."""
     runs = [0]

@@ -38,6 +38,16 @@ def test_a_hook_sees_every_request_on_the_wire(serve: Callable[..., Server], con
     assert all(event.url == server.url + GET.target and event.seconds >= 0 for event in events)
 
 
+def test_a_read_sent_again_at_once_is_counted(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:
+    """A read that met a connection closed at that moment is one try, and its event says that it was sent twice."""
+    events: list[RequestEvent] = []
+    good = answer({"kind": "Pod"})
+    client = connect(serve(script(good, lambda peer, request: peer.close(), good, good)), hook=events.append)
+    for _ in range(3):
+        client.send(GET)
+    assert [(event.code, event.attempt, event.resent) for event in events] == [(200, 1, 0), (200, 1, 1), (200, 1, 0)]
+
+
 def test_a_hook_that_fails_is_logged_and_nothing_else(
     serve: Callable[..., Server], connect: Callable[..., Transport], caplog: pytest.LogCaptureFixture
 ) -> None:
