@@ -317,6 +317,8 @@ class Controllers:
             if record is None or record.object["metadata"].get("finalizers"):
                 return
             metadata = record.object["metadata"]
+            if "deletionTimestamp" not in metadata:
+                return  # another pod of the same name, made since
             node = record.object.get("spec", {}).get("nodeName", "")
             if (
                 store.get(_NODES, ("", node)) is not None

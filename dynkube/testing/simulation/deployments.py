@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynkube.controller import controller_of
 from dynkube.testing.simulation import deployment_scaling as scaling
 from dynkube.testing.simulation import pods
 from dynkube.testing.simulation.controller import Controller, itself, owners, selector_of
-from dynkube.testing.simulation.deployment_revisions import HASH, new_set, record_revision, same_template
+from dynkube.testing.simulation.deployment_revisions import new_set, record_revision, revision_of, same_template
 from dynkube.testing.simulation.deployment_status import status_of, with_progress
 from dynkube.testing.simulation.world import DEPLOYMENTS, PODS, REPLICA_SETS, key_of, terminating
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from dynkube.objects import JSONObject
     from dynkube.testing.simulation.controller import Concerns
@@ -30,8 +31,15 @@ class Deployments(Controller):
         self._of_set = owners(world, DEPLOYMENTS, "Deployment")
 
     def concerns(self) -> Mapping[Collection, Concerns]:
-        """Follow deployments and their ReplicaSets."""
-        return {DEPLOYMENTS: itself, REPLICA_SETS: self._of_set}
+        """Follow deployments, their ReplicaSets, and pods: a Recreate waits for the last old one to be gone."""
+        return {DEPLOYMENTS: itself, REPLICA_SETS: self._of_set, PODS: self._of_pod}
+
+    def _of_pod(self, pod: JSONObject) -> Iterable[Key]:
+        owner = controller_of(pod)
+        if owner is None or owner["kind"] != "ReplicaSet":
+            return ()
+        replica_set = self.world.get(REPLICA_SETS, (pod["metadata"]["namespace"], owner["name"]))
+        return () if replica_set is None else self._of_set(replica_set)
 
     def reconcile(self, key: Key) -> float | None:
         """Do the next step and write the status."""
@@ -108,7 +116,7 @@ class Deployments(Controller):
             one["spec"]["replicas"] or (one.get("status") or {}).get("replicas") for one in old
         ):
             return
-        for one in old[: max(0, len(old) - limit)]:
+        for one in sorted(old, key=revision_of)[: max(0, len(old) - limit)]:
             self.world.delete(REPLICA_SETS, one)
 
     def _write_status(self, key: Key, *, created: bool) -> float | None:
@@ -121,6 +129,3 @@ class Deployments(Controller):
         wait = with_progress(deployment, status, new, self.world.now(), self.world.clock(), created=created)
         self.world.update_status(DEPLOYMENTS, key_of(deployment), status)
         return wait
-
-
-__all__ = ["HASH", "Deployments"]

@@ -1,0 +1,1 @@
+"""Simulated controllers against the store they run on, seen through a client."""
