@@ -106,7 +106,7 @@ class _Signal:
         """Let nobody wait any longer."""
         self._begun.set()
 
-    def replaced(self, objects: list[JSONObject], resource_version: str) -> None:  # noqa: ARG002 - a Sink's
+    def replaced(self, objects: dict[str, JSONObject], resource_version: str) -> None:  # noqa: ARG002 - a Sink's
         """Take over a complete state: at the start, and whenever events were missed."""
         self._mapper.invalidate(settling=SETTLING)
         self._begun.set()

@@ -129,10 +129,10 @@ class Indexer:
             self._reindex(key, old, None)
             return old
 
-    def fill(self, objects: Iterable[JSONObject], resource_version: str) -> None:
-        """Store `objects` in an empty store, in one step for every reader."""
+    def fill(self, objects: dict[str, JSONObject], resource_version: str) -> None:
+        """Make `objects`, by key, the content of an empty store, in one step for every reader."""
         with self._lock:
-            self._objects = {object_key(obj): obj for obj in objects}
+            self._objects = objects
             self._indexes.clear()
             self.resource_version = resource_version
 

@@ -23,8 +23,8 @@ _logger = logging.getLogger("dynkube.informer")
 class Sink(Protocol):
     """What takes over states and changes."""
 
-    def replaced(self, objects: list[JSONObject], resource_version: str) -> None:
-        """Take over a complete state."""
+    def replaced(self, objects: dict[str, JSONObject], resource_version: str) -> None:
+        """Take over a complete state: objects by key, in a dict that is the sink's from now on."""
 
     def changed(self, kind: str, obj: JSONObject) -> None:
         """Take over one event."""
@@ -102,7 +102,7 @@ class Reflector:
                         event = signal.event
                         sink.changed(event["type"], event["object"])
                     elif isinstance(signal, State):
-                        sink.replaced(signal.objects, signal.resource_version)
+                        sink.replaced(signal.by_key, signal.resource_version)
                     else:
                         sink.bookmarked(signal.event["object"]["metadata"]["resourceVersion"])
             except Exception as error:  # noqa: PERF203 - a bug anywhere below must not leave a store that silently ages

@@ -241,9 +241,10 @@ class SharedInformer:
 
     # What the reflector tells
 
-    def replaced(self, objects: list[JSONObject], resource_version: str) -> None:
-        """Take over a complete state."""
-        objects = self._transformed_all(objects)
+    def replaced(self, objects: dict[str, JSONObject], resource_version: str) -> None:
+        """Take over a complete state: objects by key, in a dict that belongs to the informer from now on."""
+        if self._transform is not None:
+            objects = self._transformed_all(objects)
         with self._lock:
             initial = not self._synced
             if initial and not self._handlers:
@@ -251,7 +252,7 @@ class SharedInformer:
                 self._synced = True
                 self._settled.set()
                 return
-            changes = self.indexer.replace(objects, resource_version)
+            changes = self.indexer.replace(objects.values(), resource_version)
             deltas = [Delta(DeltaType.DELETED, key, old, None, True) for key, old in changes.deleted]
             for key, old, new in changes.written:
                 if old is None:
@@ -332,16 +333,13 @@ class SharedInformer:
             return None
         return changed
 
-    def _transformed_all(self, objects: list[JSONObject]) -> list[JSONObject]:
-        if self._transform is None:
-            return objects
-        kept: list[JSONObject] = []
-        for obj in objects:
-            key: Any = object_key(obj)
+    def _transformed_all(self, objects: dict[str, JSONObject]) -> dict[str, JSONObject]:
+        kept: dict[str, JSONObject] = {}
+        for key, obj in objects.items():
             changed = self._transformed(obj)
             if changed is None:
                 # Not a deletion: what is known stays.
                 changed = self.indexer.get(key)
             if changed is not None:
-                kept.append(changed)
+                kept[key] = changed
         return kept

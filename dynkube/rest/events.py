@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import ResponseError, status_error
 from dynkube.rest.decoding import excerpt
+from dynkube.rest.json_text import loads
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,7 +20,19 @@ if TYPE_CHECKING:
 #: What `metav1.WatchEvent` may say happened; ERROR is raised, not yielded.
 EVENT_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 
+#: Bytes of events decoded together, when so many have arrived: of those that are handed out one by one, and so soon
+#: dropped, as many as stay in the processor's cache; of an initial state, which is kept, more (keys are shared).
+_BURST, _INITIAL_BURST = 1 << 15, 1 << 18
+
 _SPACE = re.compile(r"[ \t\r\n]*")
+
+
+#: How the API server begins the line of an ADDED event.
+_ADDED = '{"type":"ADDED","object":'
+
+
+class _Added(list[Any]):
+    """Objects of ADDED events, taken out of them."""
 
 
 class EventStream(Iterator[dict[str, Any]]):
@@ -30,12 +44,15 @@ class EventStream(Iterator[dict[str, Any]]):
     RequestTimeoutError when nothing came for longer than the read timeout. After any of these it is closed.
     """
 
-    __slots__ = ("_closed", "_events", "_response")
+    __slots__ = ("_batches", "_closed", "_initial", "_ready", "_response")
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
+        response.burst = _BURST
         self._closed = False
-        self._events = self._decode()
+        self._initial = False
+        self._batches = self._decode()
+        self._ready: deque[Any] = deque()
 
     @property
     def response(self) -> HTTPResponse:
@@ -50,11 +67,56 @@ class EventStream(Iterator[dict[str, Any]]):
     def __next__(self) -> dict[str, Any]:
         if self._closed:
             raise StopIteration
+        ready = self._ready
         try:
-            return next(self._events)
+            while not ready:
+                ready.extend(next(self._batches))
+                if self._closed:
+                    raise StopIteration
+            frame = ready.popleft()
+            if _is_event(frame):
+                return frame  # type: ignore[no-any-return]
+            raise self._refused(frame)
         except BaseException:
             self.close()
             raise
+
+    def added(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the objects of the ADDED events that come next, many at a time; end before the first other event.
+
+        They are handed out with this, the other event when iterating goes on. 50,000 objects take half the time so that
+        they take one by one. Raises as the iteration does.
+        """
+        self._initial = True
+        self._response.burst = _INITIAL_BURST
+        try:
+            while not self._closed:
+                objects = self._ready_added()
+                if objects:
+                    yield objects
+                if self._ready or self._closed:
+                    return
+                batch = next(self._batches, None)
+                if batch is None:
+                    return
+                if isinstance(batch, _Added):
+                    yield batch
+                else:
+                    self._ready.extend(batch)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._initial = False
+            self._response.burst = _BURST
+
+    def _ready_added(self) -> list[dict[str, Any]]:
+        ready, objects = self._ready, []
+        while ready and _is_event(ready[0]) and ready[0]["type"] == "ADDED":
+            objects.append(ready.popleft()["object"])
+        return objects
 
     def __enter__(self) -> EventStream:  # noqa: PYI034 - Self is not in the typing of Python 3.10
         return self
@@ -67,17 +129,7 @@ class EventStream(Iterator[dict[str, Any]]):
     def __repr__(self) -> str:
         return f"<EventStream {self._response.url}{' closed' if self._closed else ''}>"
 
-    def _decode(self) -> Iterator[dict[str, Any]]:
-        for frame in self._frames():
-            kind = frame.get("type") if isinstance(frame, dict) else None
-            if kind in EVENT_TYPES and isinstance(frame.get("object"), dict):
-                if self._closed:
-                    return
-                yield frame
-            else:
-                raise self._refused(frame)
-
-    def _frames(self) -> Iterator[Any]:
+    def _decode(self) -> Iterator[list[Any]]:
         """Yield JSON values: the complete lines of one received piece are parsed in one go, sharing their key strings.
 
         Frames end with a newline; nothing forbids others (pretty-printing proxies), so what does not parse line by
@@ -92,14 +144,18 @@ class EventStream(Iterator[dict[str, Any]]):
             rest.append(head)
             text = b"".join(rest)
             rest = [tail] if tail else []
+            added = self._added_only(text) if self._initial else None
+            if added is not None:
+                yield added
+                continue
             try:
-                values = [json.loads(text)] if b"\n" not in text else self._many(text)
+                values = [json.loads(text)] if b"\n" not in text else self._many(text.decode())
             except (ValueError, RecursionError):
                 remainder = yield from self._loose_values(text)
                 if remainder:
                     rest.insert(0, remainder + b"\n")
                 continue
-            yield from values
+            yield values
         if self._closed:
             return
         remainder = yield from self._loose_values(b"".join(rest), last=True)
@@ -107,13 +163,34 @@ class EventStream(Iterator[dict[str, Any]]):
             raise self._broken("ended in the middle of an event")
 
     @staticmethod
-    def _many(text: bytes) -> list[Any]:
+    def _added_only(data: bytes) -> _Added | None:
+        """Return the objects of a text of ADDED events as the server writes them; None if there is anything else in it.
+
+        What stands around each object is cut off beforehand, a tenth less to decode of small objects. A newline is in no
+        JSON string, so only what separates two events is replaced; what was none leaves no proper array of so many.
+        """
+        if not data.startswith(_ADDED.encode()) or not data.endswith(b"}"):
+            return None
+        text = data.decode()[len(_ADDED) : -1]
+        count = text.count("\n") + 1
+        text = text.replace("}\n" + _ADDED, ",")
+        if "\n" in text:
+            return None
+        try:
+            objects = _Added(loads(f"[{text}]"))
+        except (ValueError, RecursionError):
+            return None
+        return objects if len(objects) == count else None
+
+    @staticmethod
+    def _many(text: str) -> list[Any]:
         # The newline stays: a raw one inside a string has to remain the error it is.
-        values = json.loads(b"[" + text.replace(b"\n", b",\n") + b"]")
+        text = text.replace("\n", ",\n")
+        values = loads(f"[{text}]")
         return values if isinstance(values, list) else [values]
 
-    def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[Any, None, bytes]:
-        """Yield the JSON values at the start of `data`, whatever separates them; return the unfinished rest."""
+    def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[list[Any], None, bytes]:
+        """Yield, one by one, the JSON values at the start of `data`, whatever separates them; return the unfinished rest."""
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
@@ -130,7 +207,7 @@ class EventStream(Iterator[dict[str, Any]]):
                 raise self._broken(f"holds what is no JSON: {excerpt(data)}") from None
             except RecursionError:
                 raise self._broken("holds JSON nested too deeply") from None
-            yield value
+            yield [value]
             position = _skip_space(text, position)
         return b""
 
@@ -155,3 +232,7 @@ class EventStream(Iterator[dict[str, Any]]):
 def _skip_space(text: str, position: int) -> int:
     found = _SPACE.match(text, position)
     return found.end() if found else position
+
+
+def _is_event(frame: Any) -> bool:
+    return isinstance(frame, dict) and frame.get("type") in EVENT_TYPES and isinstance(frame.get("object"), dict)

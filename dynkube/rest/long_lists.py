@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from dynkube.rest.json_text import loads
+
 #: Bytes that are decoded at a time; a body is decoded at once unless it is longer.
 WINDOW = 1 << 20
 
@@ -29,7 +31,7 @@ def decode_pieces(pieces: list[bytes]) -> Any:
     first = _FIRST_KEY.match(start, found.end()) if found is not None else None
     value = _object_before(start[: found.end()]) if found is not None else None
     if not pieces or found is None or first is None or value is None:
-        return json.loads(_filled(start, pieces, None).decode())
+        return loads(_filled(start, pieces, None).decode())
     items, rest = _decode_items(start[found.end() :], pieces, b"}," + first[1], found.end())
     if "items" in rest:
         raise ValueError("items appear twice in the list")
@@ -95,7 +97,7 @@ def _decode_items(window: bytes, pieces: list[bytes], seam: bytes, offset: int) 
 
 def _array(text: str) -> list[Any] | None:
     try:
-        array: list[Any] | None = json.loads(f"[{text}]") if text else None
+        array: list[Any] | None = loads(f"[{text}]") if text else None
     except json.JSONDecodeError:
         return None
     return array

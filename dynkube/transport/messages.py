@@ -72,7 +72,7 @@ class HTTPResponse:
     about an error and the server does not say: the credentials that were refused, how often it was tried; mostly "".
     """
 
-    __slots__ = ("_body", "headers", "method", "remark", "status", "url")
+    __slots__ = ("_body", "burst", "headers", "method", "remark", "status", "url")
 
     def __init__(
         self,
@@ -89,6 +89,8 @@ class HTTPResponse:
         self.url = url
         self.remark = ""
         self._body: bytes | None = body
+        #: `chunks()` makes one piece of what has arrived at once, up to about so many bytes.
+        self.burst = 0
 
     @property
     def media_type(self) -> str:

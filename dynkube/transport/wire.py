@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Bytes asked for at a time while streaming; what is there comes at once, however little.
 CHUNK = 65536
+#: A piece of a stream from this size on is taken for part of a burst: what else has arrived may go along with it.
+FULL = 8192
 #: Bytes of a long body that are held in one piece.
 PIECE = 1 << 20
 #: A body up to this size goes out in one write with its head: one TLS record, one packet, one wakeup.
@@ -98,6 +100,7 @@ class LiveResponse(HTTPResponse):
         self.url = url
         self.remark = ""
         self._body = None
+        self.burst = 0
         self._loaded: list[bytes] | None = None
         self._raw = raw
         # Length 0 is that of an answer without a body (HEAD, 304), whatever its headers say.
@@ -205,6 +208,8 @@ class LiveResponse(HTTPResponse):
                     if not piece:
                         self._finish()
                         return
+                    if self.burst and len(piece) >= FULL and self._deadline is None:
+                        piece = self._with_rest_of_burst(piece)
                 except NETWORK_ERRORS as error:
                     if self._stopped:
                         self._abort()
@@ -228,6 +233,24 @@ class LiveResponse(HTTPResponse):
                 raise http.client.IncompleteRead(b"", raw.length)
             pieces.append(piece)
         return pieces
+
+    def _with_rest_of_burst(self, piece: bytes) -> bytes:
+        """Return `piece` and what has arrived behind it, without waiting for more."""
+        connection = self._connection
+        pieces, size = [piece], len(piece)
+        while size < self.burst and connection.readable():
+            # A part of a TLS record is readable and yet nothing to read: it must not hold back what is complete.
+            connection.limit(0.0)
+            try:
+                piece = self._receive()
+            except NETWORK_ERRORS:
+                break  # what is broken breaks again at the next read, when this has been handed out
+            if not piece:
+                break
+            pieces.append(piece)
+            size += len(piece)
+        connection.limit(self._timeout.read)
+        return b"".join(pieces)
 
     def _receive(self) -> bytes:
         """Return the next piece of the body, nothing at its end; raises IncompleteRead if it ends too soon."""

@@ -15,7 +15,7 @@ from dynkube.watch.backoff import Backoff
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.machine import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, WatchMachine
 from dynkube.watch.protocol import IDLE_TIMEOUT
-from dynkube.watch.reading import list_items, list_metadata, object_key, read_event
+from dynkube.watch.reading import gather, list_items, list_metadata, object_key, read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +37,13 @@ _GRACE = 5.0
 class State:
     """The state taken anew: every object there is, as of `resource_version`."""
 
-    objects: list[JSONObject]
+    by_key: dict[str, JSONObject]
     resource_version: str
+
+    @property
+    def objects(self) -> list[JSONObject]:
+        """The objects without their keys."""
+        return list(self.by_key.values())
 
 
 class Change(NamedTuple):
@@ -158,10 +163,9 @@ class WatchLoop:
         self._pages.append(answer)
         if self._machine.listed(metadata):
             pages, self._pages = self._pages, []
-            objects: list[JSONObject] = []
-            for one in pages:
-                objects.extend(list_items(one))
-            yield State(objects, self._machine.resource_version or "")
+            by_key = {object_key(obj): obj for page in pages for obj in list_items(page)}
+            del pages
+            yield State(by_key, self._machine.resource_version or "")
 
     def _open(self, action: OpenStream) -> None:
         server_timeout = SERVER_TIMEOUT[0] + int(self._random() * (SERVER_TIMEOUT[1] - SERVER_TIMEOUT[0] + 1))
@@ -202,6 +206,7 @@ class WatchLoop:
             return
         machine = self._machine
         initial: dict[str, JSONObject] = {}
+        added = getattr(stream, "added", None)
         try:
             for event in stream:
                 if self._stopped.is_set():
@@ -215,10 +220,15 @@ class WatchLoop:
                         initial.pop(object_key(event["object"]), None)
                     else:
                         initial[object_key(event["object"])] = event["object"]
+                        # A stream that hands out many at a time, as EventStream does, is taken up on it.
+                        for objects in added() if added is not None else ():
+                            machine.gathered(gather(objects, initial))
+                            if self._over():
+                                return
                 elif meaning is Meaning.COMPLETE:
-                    objects, initial = list(initial.values()), {}
-                    yield State(objects, version)
-                    objects = []
+                    state, initial = State(initial, version), {}
+                    yield state
+                    del state
                 else:
                     yield Bookmark(event)
                 if self._over():

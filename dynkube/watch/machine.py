@@ -210,6 +210,10 @@ class WatchMachine:
         self.resource_version = version
         return Meaning.CHANGE
 
+    def gathered(self, count: int) -> None:
+        """Take note of `count` additions to the initial state at once, each as `event` would have it."""
+        self._events += count
+
     def ended(self, now: float) -> None:
         """Take note that the server closed the stream, which is how every watch ends sooner or later."""
         self._stream_over(None, now)

@@ -60,6 +60,34 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str] | 
     return kind, version, annotations
 
 
+def gather(objects: list[JSONObject], gathered: dict[str, JSONObject]) -> int:
+    """Enter objects of initial ADDED events by their key, and return how many they were.
+
+    Kind, apiVersion and namespace of all of them become the same strings, as they are in a list: 8 MB of 50,000
+    config maps. Raises `ResponseError` as `read_event` does.
+    """
+    shared: dict[str, str] = {}
+    share = shared.setdefault
+    try:
+        for obj in objects:
+            metadata = obj["metadata"]
+            version = metadata["resourceVersion"]
+            name = metadata["name"]
+            if not version or not name or not isinstance(version, str):
+                raise KeyError("name")
+            obj["kind"] = share(obj["kind"], obj["kind"])
+            obj["apiVersion"] = share(obj["apiVersion"], obj["apiVersion"])
+            namespace = metadata.get("namespace")
+            if namespace:
+                metadata["namespace"] = share(namespace, namespace)
+                gathered[f"{namespace}/{name}"] = obj
+            else:
+                gathered[name] = obj
+    except (KeyError, TypeError, AttributeError):
+        raise ResponseError("this is no event of a watch: no name or resourceVersion in its object") from None
+    return len(objects)
+
+
 def list_metadata(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metadata of a list. Raises `ResponseError` if this is no list or has no resourceVersion."""
     metadata = answer.get("metadata") if isinstance(answer, dict) else None
