@@ -183,6 +183,9 @@ class CachedDiscovery:
         with self._lock:
             self._expected.clear()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._discovery!r}>"
+
     def _is_expecting(self, discovered: Discovered) -> bool:
         """Whether something expected is neither listed nor given up; what is one of the two is forgotten."""
         if not self._expected:

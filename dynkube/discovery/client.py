@@ -111,6 +111,9 @@ class DiscoveryClient:
         """Trust no stored document from before this moment; the next call asks the server."""
         self._documents.invalidate()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._rest!r}>"
+
     def _endpoints(self, used: list[Document]) -> tuple[Part, Part]:
         try:
             core = self._endpoint("/api", used, core=True)

@@ -173,6 +173,10 @@ class Discovered:
     #: Whether documents kept on disk had a part in this, so that the server may serve something else by now.
     stored: bool = field(default=False, compare=False)
 
+    def __repr__(self) -> str:
+        failed = f", failed: {', '.join(map(str, self.failed))}" if self.failed else ""
+        return f"<{type(self).__name__} {len(self.groups)} groups, {len(self.resources)} group versions{failed}>"
+
     def group(self, name: str) -> APIGroup | None:
         """Return the group called ``name`` ("" is the core group), or None where the server has none."""
         return next((group for group in self.groups if group.name == name), None)

@@ -9,7 +9,7 @@ from dynkube.discovery import APIResource, DiscoveryClient
 from dynkube.dynamic.binding import API_GROUPS, Binding
 from dynkube.dynamic.resource import Resource
 from dynkube.dynamic.surface import RememberedSurface
-from dynkube.errors import BodyMismatchError, InvalidRequestError
+from dynkube.errors import BodyMismatchError, InvalidNameError, InvalidRequestError
 from dynkube.mapping import RESTMapper
 from dynkube.names import GroupVersion, GroupVersionKind, GroupVersionResource, check_path_segment
 from dynkube.rest import RESTClient
@@ -149,7 +149,7 @@ class DynamicClient:
         group_version, wanted = (None, first) if name is None else (first, name)
         if group_version is not None:
             GroupVersion.parse(group_version)
-        check_path_segment(wanted, "resource")
+        _check_one_resource(first, wanted)
         asked = wanted if group_version is None else f"{wanted} ({group_version})"
         return Resource(self.bind(asked, resolve=lambda: self.mapper.resolve(group_version, wanted)))
 
@@ -163,6 +163,8 @@ class DynamicClient:
         for field in ("apiVersion", "kind"):
             if not isinstance(manifest.get(field), str) or not manifest[field]:
                 raise BodyMismatchError(f"the object has no {field}, which tells its resource")
+        if manifest["apiVersion"] == "v1" and manifest["kind"] == "List":
+            raise BodyMismatchError("a List is no resource but several objects: load_manifests() takes it apart")
         resource = self.resource(GroupVersionKind.of(manifest))
         metadata = manifest.get("metadata")
         namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
@@ -307,3 +309,18 @@ class DynamicClient:
 
         root = None if self._cache == "disk" else self._cache
         return DiscoveryClient(self.rest, store=DiskCache.for_config(self._config, root=root))
+
+
+def _check_one_resource(first: str, wanted: str) -> None:
+    """Refuse what cannot name a resource, saying what it looks like: kubectl takes more in this place than we do."""
+    before, slash, after = wanted.partition("/")
+    if slash and before and after:
+        if wanted != first and "/" not in first:
+            raise InvalidNameError(f"the group version comes first: resource({wanted!r}, {first!r})")
+        raise InvalidNameError(
+            f"{wanted!r} is no resource: an object is had by resource({before!r}).get({after!r}),"
+            f" a subresource by resource({before!r}).subresource({after!r})"
+        )
+    if "," in wanted:
+        raise InvalidNameError(f"{wanted!r} names several resources; ask for one at a time")
+    check_path_segment(wanted, "resource")

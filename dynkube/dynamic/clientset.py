@@ -86,7 +86,7 @@ class GroupVersionClient:
         """Return what makes the resource called `name`, by its plural."""
         if name.startswith("_") and not name[1:2].isdigit():
             raise AttributeError(name)
-        found = _look_up(self._cache, name, self._resources, f"resource of {self._group_version}")
+        found = _look_up(self._cache, name, self._resources, f"resource of {self._group_version}", self._version_served)
         return ResourceGetter(self._client, found)
 
     def __dir__(self) -> list[str]:
@@ -94,6 +94,13 @@ class GroupVersionClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._group_version}>"
+
+    def _version_served(self, discovered: Discovered) -> str:
+        """Return what is to be said if the group version itself is the problem."""
+        failed = discovered.failed.get(self._group_version)
+        if failed is not None:
+            return f"{self._group_version} could not be discovered ({failed})"
+        return "" if self._group_version in discovered.resources else f"the server does not serve {self._group_version}"
 
     def _resources(self, discovered: Discovered) -> Names[APIResource]:
         names: dict[str, list[APIResource]] = {}
@@ -117,8 +124,17 @@ class ResourceGetter:
         resource = make(binding)
         return resource if namespace is None else resource.namespace(namespace)
 
+    def __getattr__(self, name: str) -> Resource:
+        """Raise AttributeError; for a verb, with the call that is missing."""
+        text = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if hasattr(Resource, name) and not name.startswith("_"):
+            plural = identifier(self._api.name)
+            inside = f', or {plural}("a-namespace").{name}' if self._api.namespaced else ""
+            text = f"{plural} is called first: {plural}().{name}{inside}"
+        raise AttributeError(text)
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._api.gvr}>"
+        return f"<{type(self).__name__} {self._api.gvr.resource} ({self._api.gvr.api_version})>"
 
 
 def _group_versions(discovered: Discovered) -> Names[GroupVersion]:
@@ -133,14 +149,20 @@ def _group_versions(discovered: Discovered) -> Names[GroupVersion]:
     return {**short, **full}
 
 
-def _look_up(cache: CachedDiscovery, name: str, names_of: Callable[[Discovered], Names[_T]], what: str) -> _T:
+def _look_up(
+    cache: CachedDiscovery,
+    name: str,
+    names_of: Callable[[Discovered], Names[_T]],
+    what: str,
+    problem: Callable[[Discovered], str] = lambda _: "",
+) -> _T:
     since = cache.now()
     loaded = cache.load()
     names = names_of(loaded.discovered)
     if name not in names:
         newer = cache.refresh(loaded, since=since)
         if newer is not loaded:
-            names = names_of(newer.discovered)
+            loaded, names = newer, names_of(newer.discovered)
     meant = names.get(name, [])
     if len(meant) > 1:
         candidates = [str(each) for each in meant]
@@ -148,5 +170,5 @@ def _look_up(cache: CachedDiscovery, name: str, names_of: Callable[[Discovered],
     if not meant:
         nearest = difflib.get_close_matches(name, names, n=3)
         hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
-        raise AttributeError(f"the server serves no {what} {name!r}{hint}")
+        raise AttributeError(problem(loaded.discovered) or f"the server serves no {what} {name!r}{hint}")
     return meant[0]

@@ -54,6 +54,8 @@ class CRD:
     @classmethod
     def of(cls, obj: JSONObject) -> CRD:
         """Read a CustomResourceDefinition of apiextensions.k8s.io/v1; raises BodyMismatchError if it is none."""
+        if not isinstance(obj, dict):
+            raise BodyMismatchError(f"a definition is a dict, not {type(obj).__name__}; load_manifests reads files")
         if obj.get("kind") != "CustomResourceDefinition":
             raise BodyMismatchError(f"a CustomResourceDefinition is wanted here, not {obj.get('kind')!r}")
         spec: dict[str, Any] = obj.get("spec") or {}
@@ -94,6 +96,9 @@ class CustomResourceDefinitions:
         self._client = client
         self._resource = client.resource(CRDS)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
     def list(self) -> tuple[CRD, ...]:
         """Return every definition with its versions, by name."""
         return tuple(CRD.of({"kind": "CustomResourceDefinition", **obj}) for obj in self._resource.iter())
@@ -110,8 +115,9 @@ class CustomResourceDefinitions:
         The resource is in the storage version. Applying is server-side: see `Resource.apply` for `force`, and for the
         Conflict raised if another manager owns a field. Otherwise raises as `wait_established`.
         """
-        applied = CRD.of(self._resource.apply(manifest, field_manager=field_manager, force=force))
-        return self._wait(applied.name, timeout)
+        name = CRD.of(manifest).name
+        self._resource.apply(manifest, field_manager=field_manager, force=force)
+        return self._wait(name, timeout)
 
     def wait_established(self, crd: str | JSONObject, *, timeout: float | None = 60) -> Resource:
         """Wait until a definition, given by name or as a manifest, is established and discovery lists its versions.
@@ -127,7 +133,21 @@ class CustomResourceDefinitions:
         deadline = None if timeout is None else time.monotonic() + timeout
         # A conflict of names is known at once and does not heal by waiting (apiextensions naming_controller).
         refused = condition("NamesAccepted", "False")
-        obj = self._resource.wait(name, condition("Established"), timeout=timeout, raise_for=refused)
+        try:
+            obj = self._resource.wait(name, condition("Established"), timeout=timeout, raise_for=refused)
+        except WaitFailedError as error:
+            clash = get_condition(error.last_object or {}, "NamesAccepted") or {}
+            said = clash.get("message") or "the condition NamesAccepted is False"
+            raise WaitFailedError(
+                f"{name} will not be established, its names are refused: {said}",
+                last_object=error.last_object,
+                condition=error.condition,
+            ) from None
+        except WaitTimeoutError as error:
+            seen = "it was not established" if error.last_object else "there was no such definition"
+            raise WaitTimeoutError(
+                f"after {timeout:g} s of waiting for {name}: {seen}", last_object=error.last_object
+            ) from None
         if obj is None:
             raise WaitFailedError(f"{name} was deleted while it was waited for", last_object=None, condition="deleted")
         crd = CRD.of(obj)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.config import UNSET
 from dynkube.dynamic.resource import Resource
-from dynkube.errors import InvalidRequestError
+from dynkube.errors import BodyMismatchError, InvalidRequestError
 from dynkube.names import GroupVersionResource
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class EventsResource(Resource):
         them (client-go's `Events.Search`). Events of nodes are found under the node's name for a uid, too: the kubelet
         records them so. Looked for in this view's namespace if it was named, else in the object's, else in all.
         """
+        if not isinstance(obj, dict):
+            raise InvalidRequestError(f"search is for an object, a dict, and not for {obj!r}")
         metadata = obj.get("metadata") or {}
         name = metadata.get("name")
         if not isinstance(name, str) or not name:
@@ -54,6 +56,11 @@ class EventsResource(Resource):
         return sorted(found.values(), key=_when)
 
     def _scope_of(self, namespace: str | None) -> Resource:
+        if self._namespace is not None and namespace and namespace != self._namespace:
+            # The server keeps the events of an object in its own namespace, and refuses others.
+            raise BodyMismatchError(
+                f"the object is in namespace {namespace!r} and has no events in {self._namespace!r}, which is looked in"
+            )
         if self._namespace is not None or self._everywhere:
             return self
         return self.namespace(namespace) if namespace else self.all_namespaces()

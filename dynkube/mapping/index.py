@@ -157,6 +157,14 @@ class ResourceIndex:
                     return found
         return []
 
+    def short_of_others(self, name: str, chosen: APIResource) -> list[str]:
+        """Return the resources that have ``name`` for a short name as the chosen one has, and lost to it."""
+        lowered = name.lower()
+        if lowered in self._names or lowered not in chosen.short_names:
+            return []
+        others = dict.fromkeys(self.resource(place).group_resource for place in _places(self._short_names, lowered))
+        return [str(other) for other in others if other != chosen.group_resource]
+
     def find_kind(self, kind: str, group: str | None, version: str | None) -> list[Place]:
         """Return the places of a kind, best first: as it is spelt, or else in any case."""
         query = Query(kind, group, version)

@@ -39,6 +39,13 @@ def no_match(index: ResourceIndex, name: str, group_version: GroupVersion | None
             candidates=[parent],
         )
     if group_version is None:
+        members = index.category(name)
+        if members:
+            listed = ", ".join(str(each.group_resource) for each in members)
+            return NoMatchError(
+                f"{name!r} is a category, not a resource: it stands for {listed}",
+                candidates=[str(each.group_resource) for each in members],
+            )
         first = name.partition(".")[0]
         candidates = _displayed(index, index.find(Query(first))) if first != name else []
         return _error(f"the server serves no resource {name!r}", candidates or _nearest(index, first, None), index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from dynkube.errors import DynkubeError
     from dynkube.mapping.index import Place
     from dynkube.names import GroupKind
+
+_log = logging.getLogger("dynkube.mapping")
 
 _T = TypeVar("_T")
 
@@ -49,6 +52,8 @@ class RESTMapper:
         self._cache = discovery if isinstance(discovery, CachedDiscovery) else CachedDiscovery(discovery)
         self._lock = Lock()
         self._index: ResourceIndex | None = None
+        #: Short names that were warned about.
+        self._warned: set[str] = set()
 
     def resolve(self, group_version: str | None, name: str) -> APIResource:
         """Return the resource a caller means by ``name``.
@@ -79,6 +84,8 @@ class RESTMapper:
 
         resource, index = self._search(look, lambda index: no_match(index, name, pinned), since)
         index.answers[group_version, name] = resource
+        if group_version is None and name not in self._warned:
+            self._warn(name, resource, index)
         return resource
 
     def api_resource(self, resource: GroupVersionResource) -> APIResource:
@@ -161,6 +168,16 @@ class RESTMapper:
         what is found meanwhile is remembered for a second only.
         """
         self._cache.invalidate(settling=settling)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._cache!r}>"
+
+    def _warn(self, name: str, chosen: APIResource, index: ResourceIndex) -> None:
+        """Say once that a short name could mean something else: what it means changes with what else is installed."""
+        others = index.short_of_others(name, chosen)
+        if others:
+            self._warned.add(name)
+            _log.warning("short name %r means %s, and could mean %s", name, chosen.group_resource, ", ".join(others))
 
     def _one(self, partial: GroupVersionResource) -> APIResource:
         query = _partial(partial)

@@ -1,0 +1,101 @@
+"""What users are told who ask for a resource in a way that cannot work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynkube.errors import (
+    BodyMismatchError,
+    InvalidNameError,
+    InvalidRequestError,
+    NoMatchError,
+    WaitFailedError,
+    WaitTimeoutError,
+)
+from dynkube.testing import APIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynkube.dynamic import DynamicClient
+
+
+@pytest.fixture(scope="module")
+def dyn() -> Iterator[DynamicClient]:
+    """Return a client of a server."""
+    with APIServer() as server, server.client() as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "text"),
+    [
+        (lambda dyn: dyn.resource("deployments", "apps/v1"), InvalidNameError, r"resource\('apps/v1', 'deployments'\)"),
+        (lambda dyn: dyn.resource("pods/log"), InvalidNameError, r"resource\('pods'\)\.subresource\('log'\)"),
+        (lambda dyn: dyn.resource("pod/web"), InvalidNameError, r"resource\('pod'\)\.get\('web'\)"),
+        (lambda dyn: dyn.resource("pods,services"), InvalidNameError, "one at a time"),
+        (lambda dyn: dyn.resource("all").list(), NoMatchError, "category"),
+        (lambda dyn: dyn.resource("shrits").list(), NoMatchError, "no resource 'shrits'"),
+        (lambda dyn: dyn.resource("app/v1", "deployments").list(), NoMatchError, "it serves deployments in apps/v1"),
+        (lambda dyn: dyn.for_object({"apiVersion": "v1", "kind": "List"}), BodyMismatchError, "load_manifests"),
+        (lambda dyn: dyn.crds().install({"kind": "Pod"}, field_manager="me"), BodyMismatchError, "not 'Pod'"),
+        (lambda dyn: dyn.crds().install("crd.yaml", field_manager="me"), BodyMismatchError, "load_manifests"),
+        (
+            lambda dyn: dyn.crds().wait_established("a.b.example", timeout=0.2),
+            WaitTimeoutError,
+            "a.b.example: there was no",
+        ),
+        (lambda dyn: dyn.events("prod").search("web"), InvalidRequestError, "not for 'web'"),
+        (lambda dyn: dyn.clientset().apps_v1.deployments.list(), AttributeError, r"deployments\(\)\.list, or"),
+        (lambda dyn: dyn.clientset().core_v1.nodes.list(), AttributeError, r"nodes\(\)\.list$"),
+        (lambda dyn: dyn.clientset().apps_v1.deployments.lst(), AttributeError, "has no attribute 'lst'"),
+        (lambda dyn: dyn.clientset()["apps/v9"].deployments, AttributeError, "does not serve apps/v9"),
+    ],
+)
+def test_message(dyn: DynamicClient, ask: Callable[[DynamicClient], Any], error: type[Exception], text: str) -> None:
+    """The message says what to write instead, or what is there."""
+    with pytest.raises(error, match=text):
+        ask(dyn)
+
+
+def test_events_of_another_namespace(dyn: DynamicClient) -> None:
+    """Events are looked for where they can be: a namespace that is not the object's has none."""
+    pod = {"kind": "Pod", "metadata": {"name": "web", "namespace": "prod"}}
+    assert dyn.events().search(pod) == []
+    assert dyn.events().all_namespaces().search(pod) == []
+    with pytest.raises(BodyMismatchError, match=r"'prod'.*'other'"):
+        dyn.events("other").search(pod)
+
+
+def test_a_clash_of_names(dyn: DynamicClient) -> None:
+    """A definition whose names are taken is refused in the words of the server."""
+    schema = {"openAPIV3Schema": {"type": "object"}}
+
+    def definition(plural: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.clash.example.com"},
+            "spec": {
+                "group": "clash.example.com",
+                "scope": "Namespaced",
+                "names": {"plural": plural, "kind": "Thing"},
+                "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+            },
+        }
+
+    dyn.crds().install(definition("things"), field_manager="me")
+    with pytest.raises(WaitFailedError, match=r"others\.clash.*already in use"):
+        dyn.crds().install(definition("others"), field_manager="me", timeout=10)
+
+
+def test_reprs(dyn: DynamicClient) -> None:
+    """What a REPL shows is short and says which server it is about."""
+    discovered = dyn.mapper.discovered()
+    assert repr(discovered).startswith("<Discovered ")
+    for each in (dyn, dyn.mapper, dyn.discovery, dyn.crds(), dyn.clientset()):
+        assert dyn.config.host in repr(each)
+        assert len(repr(each)) < 150
+    assert repr(dyn.clientset().apps_v1.deployments) == "<ResourceGetter deployments (apps/v1)>"
