@@ -174,8 +174,9 @@ def test_deleting_a_job_warns_about_its_pods(call: Caller) -> None:
 
 
 def test_an_eviction_respects_a_disruption_budget(call: Caller) -> None:
-    """With nothing left in the budget the eviction is a 429 and the pod stays."""
+    """With nothing left in the budget the eviction of a running pod is a 429 and the pod stays."""
     call.ok("POST", PODS, {**pod("p"), "metadata": {"name": "p", "labels": {"app": "a"}}})
+    call.ok("PATCH", f"{PODS}/p/status", {"status": {"phase": "Running"}}, Content_Type=MERGE)
     budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "a"}}}
     call.ok("POST", budgets, {"metadata": {"name": "b"}, "spec": spec})
@@ -185,6 +186,8 @@ def test_an_eviction_respects_a_disruption_budget(call: Caller) -> None:
     assert refused.status == 429
     assert "needs 1 healthy pods and has 1 currently" in refused.json["details"]["causes"][0]["message"]
     assert "deletionTimestamp" not in call.ok("GET", f"{PODS}/p")["metadata"]
+    call.ok("PATCH", f"{PODS}/p/status", {"status": {"phase": "Pending"}}, Content_Type=MERGE)
+    assert call("POST", f"{PODS}/p/eviction", {"metadata": {"name": "p"}}).status == 201
 
 
 def test_a_pod_is_bound_once(call: Caller) -> None:
