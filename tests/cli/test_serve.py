@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 import dynkube
-from cli.objects import config_map
+from cli.objects import config_map, deployment
 from dynkube.cli import main
 from dynkube.cli.exits import OK, USAGE
 from dynkube.objects import load_yaml
@@ -126,3 +126,25 @@ class TestMistakes:
         shown = capsys.readouterr()
         assert message in shown.err
         assert shown.out == ""
+
+
+def test_simulated_life(tmp_path: Path) -> None:
+    """`--simulate` has workloads make pods that run on nodes that are not there; its options imply it."""
+    kubeconfig, manifest = tmp_path / "config", tmp_path / "web.yaml"
+    manifest.write_text(json.dumps(deployment("web", namespace="default")))
+    words = ("--kubeconfig-out", str(kubeconfig), "--load", str(manifest))
+    with (
+        serving("--simulate-delay=0.01", "--simulate-nodes", "3", *words),
+        dynkube.connect(kubeconfig=kubeconfig) as dyn,
+    ):
+        dyn.resource("deploy").wait("web", dynkube.condition("Available"), timeout=30)
+        assert [pod["status"]["phase"] for pod in dyn.resource("pods").list()["items"]] == ["Running"]
+        assert len(dyn.resource("nodes").list()["items"]) == 3
+
+
+@pytest.mark.parametrize("words", [["--simulate-delay=-1"], ["--simulate-nodes=-1"], ["--simulate-nodes=two"]])
+def test_simulations_that_cannot_be(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A negative time or number of nodes exits with 2 and one line."""
+    assert main(["serve", *words]) == USAGE
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
