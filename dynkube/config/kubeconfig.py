@@ -96,19 +96,25 @@ class Kubeconfig:
 
     @classmethod
     def load(cls, source: KubeconfigSource | Kubeconfig | None = None) -> Kubeconfig:
-        """Return the configuration in ``source``, or, if None, in the files ``KUBECONFIG`` or the home directory name.
+        """Return the configuration in ``source``; if that is None or "", in the files of ``KUBECONFIG`` or the home.
 
         A file named in ``source`` must exist; one named by the environment may be missing. Raises `ConfigError` with
-        every problem of every file: unreadable, no YAML, fields of a wrong type, names used twice.
+        every problem of every file: unreadable, no YAML, fields of a wrong type, names used twice. An open file is a
+        TypeError: give its path, or what `parse` makes of its text.
         """
         if isinstance(source, Kubeconfig):
             return source
         if isinstance(source, Mapping):
             return cls((_checked(dict(source), None, None),))
-        if source is None:
+        if hasattr(source, "read"):
+            raise TypeError("kubeconfig is an open file; give its path, or Kubeconfig.parse(file.read())")
+        if source is None or source == "":
+            source = None
             paths, from_environment = kubeconfig_paths()
         else:
             given = [source] if isinstance(source, str | os.PathLike) else list(source)
+            if not given:
+                raise config_error(["kubeconfig is an empty list: it names no file"])
             paths, from_environment = tuple(dict.fromkeys(expand(path) for path in given)), False
         files: list[KubeconfigFile] = []
         missing: list[str] = []

@@ -14,6 +14,7 @@ import dataclasses
 import logging
 import os
 import re
+import unicodedata
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -222,6 +223,14 @@ def _credentials(user: Stanza, cluster: Stanza) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
+def _harmless(hint: str) -> str:
+    """Return the text without what moves a terminal's cursor or colours it; letters, marks, symbols, spaces stay."""
+    return "".join(
+        char if char in "\t\n" or unicodedata.category(char)[0] in "LMNPSZ" else "\ufffd"
+        for char in hint.replace("\r\n", "\n")
+    )
+
+
 def _exec(user: Stanza, cluster: Stanza) -> ExecConfig | None:
     plugin = user.values.get("exec")
     if plugin is None:
@@ -229,14 +238,12 @@ def _exec(user: Stanza, cluster: Stanza) -> ExecConfig | None:
     command = plugin["command"]
     if "/" in command or os.sep in command:  # a bare name is looked up in PATH
         command = user.resolve(command)
-    hint = plugin.get("installHint") or ""
     return ExecConfig(
         command=command,
         api_version=plugin["apiVersion"],
         args=tuple(plugin.get("args") or ()),
         env=tuple((variable["name"], variable.get("value") or "") for variable in plugin.get("env") or ()),
-        # The hint is shown on terminals: nothing in a kubeconfig may move their cursor.
-        install_hint="".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in hint),
+        install_hint=_harmless(plugin.get("installHint") or ""),
         provide_cluster_info=bool(plugin.get("provideClusterInfo")),
         interactive_mode=plugin.get("interactiveMode") or "IfAvailable",
         cluster_extension=cluster.extension(EXEC_EXTENSION),

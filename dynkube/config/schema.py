@@ -231,7 +231,7 @@ def _check_section(entries: Any, section: str, stanza: str, fields: Mapping[str,
 def _mismatch(value: Any, place: Place, expected: str) -> Problem:
     # The value itself may be a secret: say only what it is.
     kinds = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
-    found = kinds.get(type(value), "null")
+    found = "null" if value is None else kinds.get(type(value), type(value).__name__)
     hint = "; put it in quotes" if expected == "a string" and isinstance(value, bool | int | float) else ""
     return place, f"must be {expected}, not {found}{hint}"
 

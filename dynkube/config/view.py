@@ -100,8 +100,8 @@ def flattened(config: Kubeconfig) -> Kubeconfig:
 def redacted(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document with tokens, passwords, keys and certificates replaced by `REDACTED` or `OMITTED`.
 
-    Beyond what kubectl hides: the tokens and secrets of an auth provider, environment variables of a plug-in whose name
-    says that they are secret, and passwords in URLs.
+    Beyond what kubectl hides: tokens and secrets of an auth provider, environment variables and options of a plug-in
+    whose name says that they are secret, and passwords in URLs.
     """
     shown: dict[str, Any] = copy.deepcopy(dict(document))
     for section, (kind, _) in SECTIONS.items():
@@ -118,9 +118,27 @@ def redacted(document: Mapping[str, Any]) -> dict[str, Any]:
                     stanza[field] = mask_url(stanza[field])
             provider = (stanza.get("auth-provider") or {}).get("config") or {}
             provider.update({key: REDACTED for key in provider if _SECRET_NAME.search(key)})
-            for variable in (stanza.get("exec") or {}).get("env") or ():
+            plugin = stanza.get("exec") or {}
+            if plugin.get("args"):
+                plugin["args"] = _without_secrets(plugin["args"])
+            for variable in plugin.get("env") or ():
                 if _SECRET_NAME.search(variable.get("name") or ""):
                     variable["value"] = REDACTED
+    return shown
+
+
+def _without_secrets(arguments: list[str]) -> list[str]:
+    """Return the arguments of a command without the values of options such as ``--token=x`` and ``--password x``."""
+    shown: list[str] = []
+    hide_next = False
+    for argument in arguments:
+        option, equals, _ = argument.partition("=")
+        telling = option.startswith("-") and bool(_SECRET_NAME.search(option))
+        if hide_next and not argument.startswith("-"):
+            shown.append(REDACTED)
+        else:
+            shown.append(f"{option}={REDACTED}" if telling and equals else argument)
+        hide_next = telling and not equals
     return shown
 
 

@@ -124,6 +124,25 @@ def test_redacted_hides_every_secret(kubeconfig: Any) -> None:
     assert user["exec"]["env"][0] == {"name": "AWS_PROFILE", "value": "dev"}
 
 
+def test_redacted_hides_secret_options_of_a_plugin(kubeconfig: Any) -> None:
+    """Values of options whose name tells are hidden, behind ``=`` or as the next word; others stay."""
+    arguments = ["get", "--client-secret=abc", "--password", "def", "--token-file", "--region=x", "-v", "token"]
+    document = kubeconfig(user={"exec": {"apiVersion": "v", "command": "x", "args": arguments}})
+    shown = redacted(document)["users"][0]["user"]["exec"]["args"]
+    expected = [
+        "get",
+        "--client-secret=REDACTED",
+        "--password",
+        "REDACTED",
+        "--token-file",
+        "--region=x",
+        "-v",
+        "token",
+    ]
+    assert shown == expected
+    assert document["users"][0]["user"]["exec"]["args"] == arguments
+
+
 def test_redacted_takes_what_is_there() -> None:
     """Documents with holes are shown as they are."""
     assert redacted({}) == {}
