@@ -1,0 +1,1 @@
+"""Other people's Python clients against the embedded server; each is optional."""
