@@ -267,8 +267,8 @@ class DynamicClient:
 
         `prune` is a label selector, which all manifests must match: afterwards objects that match it, were applied by
         the same `field_manager`, and are not among the manifests are deleted. Looked through are the kinds of the
-        manifests, the kinds kubectl prunes, and `prune_kinds`, in the namespaces of the manifests. Definitions,
-        namespaces and volumes, which take other things along, are pruned only if `prune_kinds` names them.
+        manifests, the kinds kubectl prunes, and `prune_kinds`, in the namespaces the manifests are in, or are.
+        Definitions, namespaces and volumes, which take other things along, are pruned only if `prune_kinds` names them.
 
         Raises ManifestError with file, document and line; InvalidRequestError for manifests that cannot be right; and
         what `Resource.apply` and `crds().wait_established` raise.

@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dynkube.dynamic import bodies
+from dynkube.dynamic.crds import CRD
 from dynkube.dynamic.kind_order import CRD_KIND, in_kind_order
 from dynkube.dynamic.pruning import Pruning
-from dynkube.errors import BodyMismatchError, InvalidRequestError, ManifestError
-from dynkube.names import GroupVersionKind
+from dynkube.errors import BodyMismatchError, InvalidRequestError, ManifestError, NoMatchError
+from dynkube.names import GroupKind, GroupVersionKind
 from dynkube.objects import load_manifests
 from dynkube.selectors import LabelSelector, label_selector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from dynkube.discovery import APIResource
     from dynkube.dynamic.client import DynamicClient
     from dynkube.dynamic.options import FieldValidation, LabelSelectorLike
     from dynkube.dynamic.resource import Resource
-    from dynkube.names import GroupKind
     from dynkube.objects import JSONObject
 
 _log = logging.getLogger("dynkube.dynamic")
@@ -59,7 +59,15 @@ def apply_manifests(
 ) -> list[Applied]:
     """Apply every manifest; see `DynamicClient.apply_manifests`."""
     manifests = source if isinstance(source, list) else load_manifests(source)
+    if not manifests and not isinstance(source, list):
+        raise ManifestError(f"there is no manifest in {source}" if isinstance(source, Path) else "there is no manifest")
     selector = _prune_selector(prune)
+    prune_kinds = tuple(prune_kinds)
+    for kind in prune_kinds:
+        if not isinstance(kind, GroupKind):
+            raise InvalidRequestError(
+                f"prune_kinds are GroupKind values, as GroupKind('apps', 'Deployment'), not {kind!r}"
+            )
     _check(manifests, selector)
     manifests = in_kind_order(manifests)
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -70,7 +78,12 @@ def apply_manifests(
     for index, manifest in enumerate(manifests):
         if index == len(definitions) and not dry_run:
             _await(client, definitions, deadline)
-        view, body = _target(client, manifest, namespace)
+        try:
+            view, body = _target(client, manifest, namespace)
+        except NoMatchError as error:
+            if dry_run and any(CRD.of(each).group == GroupVersionKind.of(manifest).group for each in definitions):
+                error.args = (f"{error}; its definition is among the manifests, but a dry run does not install it",)
+            raise
         name = bodies.name_of(body, why="a manifest is applied to the object of that name")
         before = view.metadata().get_or_none(name)
         after = view.apply(
@@ -80,11 +93,14 @@ def apply_manifests(
         api = view.api_resource()
         if api is not None:
             places.setdefault(api, set()).add((after.get("metadata") or {}).get("namespace", ""))
+            if manifest["kind"] == "Namespace":
+                # It is looked through although nothing of the set may be left in it.
+                places[api].add(name)
         kept.add(_uid(after))
     if manifests and len(definitions) == len(manifests) and not dry_run:
         _await(client, definitions, deadline)
     if selector is not None:
-        pruning = Pruning(client, selector, field_manager, tuple(prune_kinds), dry_run)
+        pruning = Pruning(client, selector, field_manager, prune_kinds, dry_run)
         done += [Applied("pruned", obj) for obj in pruning.run(kept, places)]
     return done
 

@@ -10,6 +10,7 @@ from dynkube.errors import (
     BodyMismatchError,
     InvalidNameError,
     InvalidRequestError,
+    ManifestError,
     NoMatchError,
     WaitFailedError,
     WaitTimeoutError,
@@ -18,6 +19,7 @@ from dynkube.testing import APIServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from dynkube.dynamic import DynamicClient
 
@@ -99,3 +101,54 @@ def test_reprs(dyn: DynamicClient) -> None:
         assert dyn.config.host in repr(each)
         assert len(repr(each)) < 150
     assert repr(dyn.clientset().apps_v1.deployments) == "<ResourceGetter deployments (apps/v1)>"
+
+
+def config_map(name: str, namespace: str) -> dict[str, Any]:
+    """Return a config map of the shop."""
+    metadata = {"name": name, "namespace": namespace, "labels": {"app": "shop"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
+def test_a_namespace_nothing_is_left_in(dyn: DynamicClient) -> None:
+    """A namespace among the manifests is looked through for what is to be pruned though no manifest is in it now."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"app": "shop"}}}
+    dyn.apply_manifests([namespace, config_map("settings", "shop")], field_manager="me")
+    done = dyn.apply_manifests([namespace], field_manager="me", prune="app=shop")
+    assert list(map(str, done)) == ["Namespace/shop unchanged", "ConfigMap/settings pruned"]
+
+
+def test_nothing_to_apply(dyn: DynamicClient, tmp_path: Path) -> None:
+    """A folder or text without a manifest is an error, which an empty list of objects is not."""
+    with pytest.raises(ManifestError, match="no manifest in"):
+        dyn.apply_manifests(tmp_path, field_manager="me")
+    with pytest.raises(ManifestError, match="no manifest"):
+        dyn.apply_manifests("# nothing", field_manager="me")
+    assert dyn.apply_manifests([], field_manager="me") == []
+
+
+def test_kinds_to_prune_are_values(dyn: DynamicClient) -> None:
+    """A kind to prune that is given as text is refused before anything is sent."""
+    kinds: Any = ["Namespace"]
+    with pytest.raises(InvalidRequestError, match="GroupKind"):
+        dyn.apply_manifests([config_map("a", "default")], field_manager="me", prune="app=shop", prune_kinds=kinds)
+
+
+def test_a_dry_run_of_a_new_kind(dyn: DynamicClient) -> None:
+    """A dry run that needs a definition it does not install says so."""
+    group = "dry.example.com"
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"foos.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": "foos", "kind": "Foo"},
+            "versions": [
+                {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+            ],
+        },
+    }
+    foo = {"apiVersion": f"{group}/v1", "kind": "Foo", "metadata": {"name": "x"}}
+    with pytest.raises(NoMatchError, match="a dry run does not install it"):
+        dyn.apply_manifests([definition, foo], field_manager="me", dry_run=True)
