@@ -61,7 +61,7 @@ def run(options: argparse.Namespace, *, field: str, command: str, done: str) -> 
             dry_run=options.dry_run == "server",
             field_manager=options.field_manager,
         )
-        return after, done
+        return after, "unlabeled" if field == "labels" and set(marks.values()) == {None} else done
 
     return change_each(options, change, example=f"dynkube {command} deployment web tier=front")
 

@@ -92,6 +92,18 @@ def test_api_versions(recent: Kubectl, capsys: pytest.CaptureFixture[str]) -> No
         ["cm,deploy", "-o", "yaml"],
         ["deploy", "web", "-o", "json"],
         ["deploy", "-o", "json"],
+        ["cm", "a", "-o", "jsonpath={.data}"],
+        ["cm", "a", "-o", "jsonpath=.data.k and {.data.k}{.missing}!"],
+        ["cm,deploy", "-o", 'jsonpath={range .items[*]}{.kind}{"\\t"}{.metadata.name}{"\\n"}{end}'],
+        ["cm", "a", "-o", "jsonpath={.metadata['name', 'namespace']}"],
+        ["cm", "-o", "jsonpath={.items[?(@.data.k=='v')].metadata.name} {.kind} {$.apiVersion}"],
+        ["deploy", "web", "-o", "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image} {..name}"],
+        ["secrets", "-o", "jsonpath={.items}"],
+        ["cm,deploy", "-o", "custom-columns=NAME:.metadata.name,KIND:.kind,K:.data.k,N:.spec.replicas"],
+        ["cm", "a", "-o", "custom-columns=NAME:{.metadata.name}", "--no-headers"],
+        ["cm", "--sort-by=.data.long"],
+        ["cm", "--sort-by={.metadata.name}", "-o", "name"],
+        ["deploy", "--sort-by=.spec.replicas"],
     ],
     ids=" ".join,
 )
@@ -108,3 +120,40 @@ def test_get(recent: Kubectl, words: list[str], capsys: pytest.CaptureFixture[st
         assert list(load_yaml(ours)) == list(load_yaml(theirs))
     else:
         assert ageless(ours) == ageless(theirs)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["label", "deploy", "web", "tier=front"],
+        ["label", "deploy", "web", "db", "app-"],
+        ["label", "deploy", "-l", "app=web", "tier=front"],
+        ["annotate", "deploy/web", "note=looked at"],
+        ["scale", "deploy", "web", "--replicas=3"],
+        ["scale", "deploy/web", "deploy/db", "--replicas=0"],
+        ["scale", "deploy", "web", "--replicas=3", "--current-replicas=1"],
+        ["patch", "deploy", "web", "-p", '{"spec":{"replicas":2}}'],
+        ["patch", "deploy", "web", "--type=merge", "-p", '{"spec":{"replicas":2}}'],
+        ["patch", "deploy", "web", "--type=json", "-p", '[{"op":"replace","path":"/spec/replicas","value":2}]'],
+        ["patch", "deploy", "missing", "-p", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_changing(recent: Kubectl, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same words change the same and are answered with the same lines; each of the two begins anew."""
+    shown = []
+    for own in (False, True):
+        recent("delete", "deployment", "--all")
+        for name in ("web", "db"):
+            recent("create", "deployment", name, "--image=busybox:1.36")
+        if own:
+            main(["--kubeconfig", recent.environment["KUBECONFIG"], "-n", recent.namespace, *words])
+            captured = capsys.readouterr()
+            text = captured.out + captured.err
+        else:
+            finished = recent.run(*words)
+            text = finished.stdout + finished.stderr
+        stored = load_yaml(recent("get", "deployment", "-o", "json"))["items"]
+        parts = [(obj["metadata"].get("labels"), obj["metadata"].get("annotations"), obj["spec"]) for obj in stored]
+        shown.append((text, parts))
+    assert shown[1] == shown[0]
