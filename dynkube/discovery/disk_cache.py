@@ -44,6 +44,8 @@ ABANDONED = 30 * 24 * 3600.0
 #: Files still unfinished after so many seconds are those of processes that died; the next that stores removes them.
 UNFINISHED = 600.0
 
+_CANNOT = "discovery cannot be cached in %s: %s"
+
 _PREFIX = f"v{FORMAT}-"
 
 
@@ -65,6 +67,7 @@ class DiskCache:
         self._max_age = max_age
         self._clock = clock
         self._swept = False
+        self._complained = False
 
     @classmethod
     def for_config(
@@ -124,7 +127,9 @@ class DiskCache:
                     Path(temporary).unlink()
                 raise
         except OSError as error:
-            _log.warning("discovery cannot be cached in %s: %s", self.directory, error)
+            # Once is enough: each document of each discovery would say the same.
+            _log.log(logging.DEBUG if self._complained else logging.WARNING, _CANNOT, self.directory, error)
+            self._complained = True
 
     def is_current(self, document: Document) -> bool:
         """Whether ``document`` is younger than the age limit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, overload
 
@@ -69,6 +70,8 @@ class DynamicClient:
     def __init__(
         self, config: Config, *, rest: RESTClient | None = None, cache: str | PathLike[str] | None = None
     ) -> None:
+        if cache is not None:
+            _check_place(cache)
         self._config = config
         self._cache = cache
         self._owns_rest = rest is None
@@ -324,3 +327,8 @@ def _check_one_resource(first: str, wanted: str) -> None:
     if "," in wanted:
         raise InvalidNameError(f"{wanted!r} names several resources; ask for one at a time")
     check_path_segment(wanted, "resource")
+
+
+def _check_place(cache: object) -> None:
+    if not isinstance(cache, (str, os.PathLike)) or not os.fspath(cache):
+        raise InvalidRequestError(f"cache is 'disk' for the user's cache directory, or a path, not {cache!r}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynkube.dynamic import DynamicClient
 from dynkube.errors import (
     BodyMismatchError,
     InvalidNameError,
@@ -20,8 +21,6 @@ from dynkube.testing import APIServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from dynkube.dynamic import DynamicClient
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +151,20 @@ def test_a_dry_run_of_a_new_kind(dyn: DynamicClient) -> None:
     foo = {"apiVersion": f"{group}/v1", "kind": "Foo", "metadata": {"name": "x"}}
     with pytest.raises(NoMatchError, match="a dry run does not install it"):
         dyn.apply_manifests([definition, foo], field_manager="me", dry_run=True)
+
+
+@pytest.mark.parametrize("cache", [True, "", 3])
+def test_a_cache_that_is_no_place(dyn: DynamicClient, cache: Any) -> None:
+    """What names no place to cache in is refused when the client is made, not in its first request."""
+    with pytest.raises(InvalidRequestError, match="'disk'"):
+        DynamicClient(dyn.config, cache=cache)
+
+
+def test_a_cache_that_cannot_be_written(dyn: DynamicClient, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where nothing can be cached everything works, and one warning says so, not one for each document."""
+    (tmp_path / "file").write_text("not a directory")
+    with DynamicClient(dyn.config, cache=tmp_path / "file" / "cache") as client:
+        client.mapper.resolve(None, "pods")
+        client.mapper.invalidate()
+        client.mapper.resolve(None, "pods")
+    assert sum("cannot be cached" in record.getMessage() for record in caplog.records) == 1
