@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     for held, sentence in judged:
         print(f"{'held  ' if held else 'MISSED'}  {sentence}")
     options.output.mkdir(parents=True, exist_ok=True)
-    document = {"python": platform.python_version(), "machine": platform.machine(), "values": results.values,
+    document = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(),
+                "load_average": os.getloadavg(), "rounds": options.rounds, "values": results.values,
                 "failures": results.failures, "targets": [{"held": h, "text": s} for h, s in judged]}  # fmt: skip
     (options.output / "results.json").write_text(json.dumps(document, indent=1))
     (options.output / "chart.svg").write_text(report.chart(results, clients))

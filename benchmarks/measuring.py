@@ -49,9 +49,13 @@ class Results:
         return (max(values) - min(values)) / (median(values) or 1.0)
 
     def ratio(self, job: str, client: str, figure: str) -> float | None:
-        """Return the median over the floor's median of the same run."""
-        ours, floor = self.median(job, client, figure), self.median(job, "floor", figure)
-        return ours / floor if ours is not None and floor else None
+        """Return the median of the ratios to the floor, each to that of the same round.
+
+        The two run seconds apart, so what else the machine does falls on both: steadier than a ratio of medians.
+        """
+        ours, floor = (self.values.get(job, {}).get(each, {}).get(figure, []) for each in (client, "floor"))
+        ratios = [one / other for one, other in zip(ours, floor, strict=False) if other]
+        return median(ratios) if ratios else None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ class Client:
         self._pod = self._pods.namespace(NAMESPACE)
         self._config_maps = self._client.resource("v1", "configmaps").namespace(NAMESPACE)
 
+    def warm_up(self) -> None:
+        """Connect, discover, and load what loads on its first use."""
+        self.get()
+        self._synced(self._client.resource("v1", "configmaps"), start=False)
+
     def get(self) -> Any:
         """Read one pod."""
         return self._pod.get("web-00-00000")
@@ -50,8 +55,10 @@ class Client:
         """Sync an informer on all config maps."""
         return self._synced(self._client.resource("v1", "configmaps"))
 
-    def _synced(self, resource: Any) -> Any:
+    def _synced(self, resource: Any, *, start: bool = True) -> Any:
         informer = resource.all_namespaces().informer()
+        if not start:
+            return informer
         informer.start()
         if not informer.wait_for_sync(timeout=120):
             raise TimeoutError("the informer did not sync")

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 #: What `metav1.WatchEvent` may say happened; ERROR is raised, not yielded.
 EVENT_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 
-#: Bytes of events decoded together, when so many have arrived: of those that are handed out one by one, and so soon
-#: dropped, as many as stay in the processor's cache; of an initial state, which is kept, more (keys are shared).
-_BURST, _INITIAL_BURST = 1 << 15, 1 << 18
+#: Bytes of an initial state decoded together, when so many have arrived: 15 MB less of 5,000 pods, because keys are
+#: shared, and a third of the time. Events handed out one by one are best decoded as they come, in the cache.
+_INITIAL_BURST = 1 << 19
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 #: How the API server begins the line of an ADDED event.
-_ADDED = '{"type":"ADDED","object":'
+_ADDED = b'{"type":"ADDED","object":'
 
 
 class _Added(list[Any]):
@@ -48,7 +48,6 @@ class EventStream(Iterator[dict[str, Any]]):
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
-        response.burst = _BURST
         self._closed = False
         self._initial = False
         self._batches = self._decode()
@@ -110,7 +109,7 @@ class EventStream(Iterator[dict[str, Any]]):
             raise
         finally:
             self._initial = False
-            self._response.burst = _BURST
+            self._response.burst = 0
 
     def _ready_added(self) -> list[dict[str, Any]]:
         ready, objects = self._ready, []
@@ -144,6 +143,7 @@ class EventStream(Iterator[dict[str, Any]]):
             rest.append(head)
             text = b"".join(rest)
             rest = [tail] if tail else []
+            del piece, head
             added = self._added_only(text) if self._initial else None
             if added is not None:
                 yield added
@@ -164,20 +164,23 @@ class EventStream(Iterator[dict[str, Any]]):
 
     @staticmethod
     def _added_only(data: bytes) -> _Added | None:
-        """Return the objects of a text of ADDED events as the server writes them; None if there is anything else in it.
+        """Return the objects of a text of ADDED events as the server writes them; None if anything else is in it.
 
-        What stands around each object is cut off beforehand, a tenth less to decode of small objects. A newline is in no
+        What stands around each object is cut off before: of small objects, a tenth less to decode. A newline is in no
         JSON string, so only what separates two events is replaced; what was none leaves no proper array of so many.
         """
-        if not data.startswith(_ADDED.encode()) or not data.endswith(b"}"):
+        if not data.startswith(_ADDED) or not data.endswith(b"}"):
             return None
-        text = data.decode()[len(_ADDED) : -1]
-        count = text.count("\n") + 1
-        text = text.replace("}\n" + _ADDED, ",")
-        if "\n" in text:
+        count = data.count(b"\n") + 1
+        array = bytearray(data).replace(b"}\n" + _ADDED, b",")
+        if b"\n" in array:
             return None
+        array[: len(_ADDED)] = b"["
+        array[-1:] = b"]"
         try:
-            objects = _Added(loads(f"[{text}]"))
+            text = array.decode()
+            del array
+            objects = _Added(loads(text))
         except (ValueError, RecursionError):
             return None
         return objects if len(objects) == count else None
@@ -190,7 +193,7 @@ class EventStream(Iterator[dict[str, Any]]):
         return values if isinstance(values, list) else [values]
 
     def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[list[Any], None, bytes]:
-        """Yield, one by one, the JSON values at the start of `data`, whatever separates them; return the unfinished rest."""
+        """Yield, each alone, the JSON values `data` begins with, whatever separates them; return the rest."""
         try:
             text = data.decode()
         except UnicodeDecodeError as error:

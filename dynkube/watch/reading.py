@@ -63,8 +63,8 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str] | 
 def gather(objects: list[JSONObject], gathered: dict[str, JSONObject]) -> int:
     """Enter objects of initial ADDED events by their key, and return how many they were.
 
-    Kind, apiVersion and namespace of all of them become the same strings, as they are in a list: 8 MB of 50,000
-    config maps. Raises `ResponseError` as `read_event` does.
+    What they repeat, kind, apiVersion, namespace and values of labels, become the same strings: a tenth of the memory
+    of 50,000 config maps. Raises `ResponseError` as `read_event` does.
     """
     shared: dict[str, str] = {}
     share = shared.setdefault
@@ -77,6 +77,10 @@ def gather(objects: list[JSONObject], gathered: dict[str, JSONObject]) -> int:
                 raise KeyError("name")
             obj["kind"] = share(obj["kind"], obj["kind"])
             obj["apiVersion"] = share(obj["apiVersion"], obj["apiVersion"])
+            labels = metadata.get("labels")
+            if labels:
+                for label, value in labels.items():
+                    labels[label] = share(value, value)
             namespace = metadata.get("namespace")
             if namespace:
                 metadata["namespace"] = share(namespace, namespace)
