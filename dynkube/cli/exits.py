@@ -107,12 +107,13 @@ def report(error: BaseException) -> int:
 
 
 def _refusal(error: StatusError) -> str:
-    """Word a refusal as kubectl does, so that scripts and eyes trained on it find the same text."""
+    """Word a refusal as kubectl does, for eyes trained on that; what is known beyond it follows in brackets."""
     reason = error.reason or str(error.code)
     message = error.message or str(error)
     if reason == "Invalid":
         return f"The request is invalid: {message}" if " is invalid" not in message else f"The {message}"
-    return f"Error from server ({reason}): {message}"
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"Error from server ({reason}): {message}{hint}"
 
 
 def _abandon_output() -> None:

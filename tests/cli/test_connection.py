@@ -165,6 +165,15 @@ def test_a_guarded_server(guarded: APIServer, tmp_path: Path, capsys: pytest.Cap
         assert "sesame" not in shown.err
 
 
+def test_which_credential_was_refused(guarded: APIServer, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A server that does not know the caller is no riddle: the kind of credential and where it is from are said."""
+    guarded.write_kubeconfig(tmp_path / "config")
+    assert main(["--kubeconfig", str(tmp_path / "config"), "--token=wrong-one", "get", "ns"]) == REFUSED
+    shown = capsys.readouterr().err
+    assert shown.startswith("Error from server (Unauthorized): Unauthorized (sent: bearer token")
+    assert "wrong-one" not in shown
+
+
 def test_a_folder_for_discovery(server: APIServer, run: Run, tmp_path: Path) -> None:
     """`--cache-dir` keeps what the server offers, so that the next command does not ask again."""
     words = ("get", "cm", "-o", "name", "--cache-dir", str(tmp_path / "cache"))
