@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,27 @@ class ClusterAdapter(HTTPAdapter):
             # In place of urllib3's own, whose socket is out of reach until it is connected.
             connection._new_conn = partial(dialler.dial, timeout)  # type: ignore[method-assign]  # noqa: SLF001
         if self.proxy is not None and not self.proxy.socks and self.target.scheme == "https":
-            self.pool._prepare_proxy(connection)  # noqa: SLF001 - CONNECT; urllib3 offers no other door to it
+            self._tunnel(connection)
         else:
             connection.connect()
+
+    def _tunnel(self, connection: HTTPConnection) -> None:
+        """Have the proxy connect; close its answer with the rest, which Python before 3.11.4 forgets on a refusal."""
+        answers: list[http.client.HTTPResponse] = []
+
+        def answer(*arguments: Any, **options: Any) -> http.client.HTTPResponse:
+            answers.append(http.client.HTTPResponse(*arguments, **options))
+            return answers[-1]
+
+        connection.response_class = answer  # type: ignore[assignment]
+        try:
+            self.pool._prepare_proxy(connection)  # noqa: SLF001 - CONNECT; urllib3 offers no other door to it
+        except BaseException:
+            for refusal in answers:
+                refusal.close()
+            raise
+        finally:
+            del connection.response_class
 
     @property
     def forwards(self) -> bool:

@@ -85,11 +85,13 @@ class TLSSettings:
             context.load_default_certs()
             return
         data = config.ca_data or read_file(str(config.ca_file), "certificate authority")
-        place = "ca_data" if config.ca_data else f"certificate authority file {config.ca_file}"
+        place = (
+            "ca_data (certificate-authority-data)" if config.ca_data else f"certificate authority file {config.ca_file}"
+        )
         path = None if config.ca_data else config.ca_file
         blocks = _CERTIFICATE.findall(data)
         if not blocks:
-            raise ConfigError(f"{place} holds no PEM certificate: nothing could be trusted", path=path)
+            raise ConfigError(f"{place} holds no whole PEM certificate: nothing could be trusted", path=path)
         try:
             context.load_verify_locations(cadata=b"\n".join(blocks).decode("ascii"))
         except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:

@@ -268,10 +268,10 @@ def test_the_authority_file_is_read_again_when_it_changes(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ca_data": b"nothing"}, "ca_data holds no PEM certificate"),
+        ({"ca_data": b"nothing"}, "ca_data .certificate-authority-data. holds no whole PEM certificate"),
         (
             {"ca_data": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
-            "ca_data cannot be parsed as PEM",
+            "ca_data .certificate-authority-data. cannot be parsed as PEM",
         ),
         ({"ca_file": "/nowhere/ca.crt"}, "certificate authority file /nowhere/ca.crt: No such file"),
         ({"cert_file": "/nowhere/c", "key_file": "/nowhere/k"}, "client certificate file /nowhere/c"),

@@ -148,7 +148,7 @@ def test_a_run_that_leaks_fails(tmp_path: Path) -> None:
         str(tmp_path / "base"),
         str(tmp_path),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
     run = subprocess.run(
         command, capture_output=True, check=False, cwd=tmp_path, env=environment, text=True, timeout=60
     )
