@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import json
+import pkgutil
 import re
 import shlex
 import textwrap
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynkube import connect
+from dynkube import connect, errors
 from dynkube.cli import main
 from dynkube.cli.parsing import COMMANDS, Parser
 from dynkube.config import load_config
@@ -136,3 +137,20 @@ def test_every_example_is_listed() -> None:
     """The first page says what each example is about."""
     listed = set(re.findall(r"^``(\w+\.py)``", (DOCS / "index.rst").read_text(encoding="utf-8"), re.MULTILINE))
     assert {path.name for path in (ROOT / "examples").glob("*.py")} == listed
+
+
+def test_every_exception_is_explained() -> None:
+    """The page on errors knows all of them, and none that there is not."""
+    text = (DOCS / "errors.rst").read_text(encoding="utf-8")
+    there = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert {name for name in there if not re.search(rf"\b{name}\b", text)} == set()
+    tree = text.partition("::\n\n")[2].partition("\nThe server said no")[0]
+    drawn = set(re.findall(r"^[\s│├└─]*(\w+)", tree, re.MULTILINE))
+    assert drawn <= there
+
+
+def test_every_release_note_stands() -> None:
+    """What the changelog names can be imported."""
+    text = (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
+    for name in sorted(set(re.findall(r"``(dynkube(?:\.\w+)+)``", text))):
+        pkgutil.resolve_name(name)
