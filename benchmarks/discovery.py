@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -160,7 +161,7 @@ def measure(count: int, per_group: int, rounds: int) -> Figures:
             for _ in range(1000):
                 mapper.resolve(group_version, name)
 
-        lookups[form] = _best([look_up], rounds)[0] / 1000
+        lookups[form] = _best([look_up], min(rounds, 10))[0] / 1000
     loads, mapped = _best([lambda: json.loads(body), cold], rounds)
     memory = _retained(cold) / _retained(lambda: json.loads(body))
     return Figures(len(body), requests, loads, mapped, memory, lookups)
@@ -170,12 +171,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and return 0 where every target is held."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.discovery", description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="CRDs (default 1000)")
-    parser.add_argument("--per-group", type=int, action="append", help="CRDs in a group (default 10, and then 1)")
-    parser.add_argument("--rounds", type=int, default=25, help="runs, of which the best counts (default 25)")
+    parser.add_argument("--per-group", type=int, help="CRDs in a group (default 10, and then 1)")
+    parser.add_argument("--rounds", type=int, default=100, help="runs, of which the best counts (default 100)")
     options = parser.parse_args(arguments)
+    if options.per_group is not None:
+        return 0 if _shown(options.count, options.per_group, options.rounds) else 1
     # A group costs more than a resource does: most clusters are like the first surface, the second is the worst case.
-    held = [_shown(options.count, per_group, options.rounds) for per_group in options.per_group or (10, 1)]
-    return 0 if all(held) else 1
+    # Each has a process of its own: the heap the first leaves behind would slow the second.
+    command = [sys.executable, "-m", __spec__.name, f"--count={options.count}", f"--rounds={options.rounds}"]
+    ended = [subprocess.run([*command, f"--per-group={each}"], check=False).returncode for each in (10, 1)]
+    return max(ended)
 
 
 def _shown(count: int, per_group: int, rounds: int) -> bool:
