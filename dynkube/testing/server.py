@@ -159,6 +159,7 @@ class APIServer:
         self.cluster.address = address
         if self._data is not None:
             self._journal = Journal(self._data)
+            self.cluster.authenticator.issued.keep_key(self._journal.directory / "token-key")
             stored = self._journal.read()
             if stored is not None:
                 self.restore(stored)

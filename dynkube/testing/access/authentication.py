@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hmac
 import io
 import json
+import os
 import secrets
 import threading
 import time
@@ -74,13 +76,39 @@ def read_token_file(path: str | Path) -> dict[str, User]:
     return users
 
 
+#: Bytes of the key tokens are signed with.
+_KEY_SIZE = 32
+
+
+def _checked_key(path: Path) -> bytes:
+    key = path.read_bytes()
+    if len(key) != _KEY_SIZE:
+        raise ConfigError(f"the token key {path} holds {len(key)} bytes instead of {_KEY_SIZE}", path=str(path))
+    return key
+
+
 class ServiceAccountTokens:
     """Issues and checks tokens of service accounts: JWTs signed with a key of this server (HS256)."""
 
     ISSUER = "https://kubernetes.default.svc.cluster.local"
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+        self._key = secrets.token_bytes(_KEY_SIZE)
+
+    def keep_key(self, path: Path) -> None:
+        """Sign with the key in a file from now on, so that tokens outlive the server; the file is made if need be.
+
+        Only its owner can read it. Raises ConfigError when it cannot be used.
+        """
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._key = _checked_key(path)
+                return
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(self._key)
+        except OSError as error:
+            raise ConfigError(f"the token key {path} cannot be used: {error}", path=str(path)) from error
 
     def issue(self, claims: Mapping[str, Any]) -> str:
         """Return a signed token carrying ``claims``."""

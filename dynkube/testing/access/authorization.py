@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.access.authentication import MASTERS, User
 from dynkube.testing.http import failures
+from dynkube.testing.objects.report import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,6 +102,22 @@ def _subject_is(subject: Mapping[str, Any], user: User, namespace: str) -> bool:
     return False
 
 
+def role_key(ref: Mapping[str, Any], namespace: str) -> tuple[str, tuple[str, str]]:
+    """Return collection and key of the role a binding in ``namespace`` refers to."""
+    name = str(ref.get("name", ""))
+    return ("clusterroles", ("", name)) if ref.get("kind") == "ClusterRole" else ("roles", (namespace, name))
+
+
+def _describe(binding: Mapping[str, Any], subject: Mapping[str, Any], namespace: str) -> str:
+    """Return a binding as the reason of an answer names it."""
+    ref, kind, name = binding.get("roleRef") or {}, subject.get("kind"), str(subject.get("name", ""))
+    if kind == "ServiceAccount":
+        name = f"{name}/{subject.get('namespace') or namespace}"
+    own = str(binding["metadata"]["name"])
+    what = f"RoleBinding {quote(f'{own}/{namespace}')}" if namespace else f"ClusterRoleBinding {quote(own)}"
+    return f"{what} of {ref.get('kind')} {quote(str(ref.get('name', '')))} to {kind} {quote(name)}"
+
+
 class Authorizer:
     """Answers questions from the RBAC objects in the store."""
 
@@ -109,35 +126,55 @@ class Authorizer:
 
     def allows(self, ask: Attributes) -> bool:
         """Tell whether the user may do it."""
+        return self.decide(ask)[0]
+
+    def decide(self, ask: Attributes) -> tuple[bool, str]:
+        """Return whether the user may do it, and what kube-apiserver gives as the reason ("" for administrators)."""
         if MASTERS in ask.user.groups:
-            return True
-        return any(_rule_allows(rule, ask) for rule in self.rules(ask.user, ask.namespace))
+            return True, ""
+        lost: list[str] = []
+        for source, rule in self._bound_rules(ask.user, ask.namespace, lost):
+            if _rule_allows(rule, ask):
+                return True, f"RBAC: allowed by {source}"
+        if not lost:
+            return False, ""
+        return False, f"RBAC: {lost[0] if len(lost) == 1 else '[' + ', '.join(dict.fromkeys(lost)) + ']'}"
 
     def rules(self, user: User, namespace: str) -> Iterator[Mapping[str, Any]]:
         """Yield every rule that binds the user in a namespace, cluster-wide ones first."""
+        for _, rule in self._bound_rules(user, namespace, []):
+            yield rule
+
+    def _bound_rules(self, user: User, namespace: str, lost: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield rules, each with a description of its binding; roles that are not there are noted in ``lost``."""
         store = self._cluster.store
-        for _, record in store.objects((RBAC, "clusterrolebindings"))[0]:
-            if self._binds(record.object, user, ""):
-                yield from self._role_rules(record.object.get("roleRef") or {}, "")
-        if not namespace:
-            return
-        for _, record in store.objects((RBAC, "rolebindings"), namespace)[0]:
-            if self._binds(record.object, user, namespace):
-                yield from self._role_rules(record.object.get("roleRef") or {}, namespace)
+        for collection, where in (("clusterrolebindings", ""), ("rolebindings", namespace)):
+            if collection == "rolebindings" and not namespace:
+                return
+            found = store.objects((RBAC, collection), where) if where else store.objects((RBAC, collection))
+            for _, record in found[0]:
+                binding = record.object
+                subject = next((s for s in binding.get("subjects") or () if _subject_is(s, user, where)), None)
+                if subject is None:
+                    continue
+                ref = binding.get("roleRef") or {}
+                plural, key = role_key(ref, where)
+                if store.get((RBAC, plural), key) is None:
+                    lost.append(f"{plural[:-1]}.{RBAC} {quote(key[1])} not found")
+                    continue
+                source = _describe(binding, subject, where)
+                for rule in self.role_rules(ref, where):
+                    yield source, rule
 
-    @staticmethod
-    def _binds(binding: Mapping[str, Any], user: User, namespace: str) -> bool:
-        return any(_subject_is(subject, user, namespace) for subject in binding.get("subjects") or ())
-
-    def _role_rules(self, ref: Mapping[str, Any], namespace: str) -> Iterator[Mapping[str, Any]]:
-        kind, name = ref.get("kind"), str(ref.get("name", ""))
-        plural, key = ("clusterroles", ("", name)) if kind == "ClusterRole" else ("roles", (namespace, name))
+    def role_rules(self, ref: Mapping[str, Any], namespace: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the rules of the role a binding in ``namespace`` refers to; none when it is not there."""
+        plural, key = role_key(ref, namespace)
         record = self._cluster.store.get((RBAC, plural), key)
         if record is None:
             return
         yield from record.object.get("rules") or ()
         for selector in (record.object.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
-            yield from self._aggregated(selector.get("matchLabels") or {}, name)
+            yield from self._aggregated(selector.get("matchLabels") or {}, key[1])
 
     def _aggregated(self, labels: Mapping[str, str], own: str) -> Iterator[Mapping[str, Any]]:
         for key, record in self._cluster.store.objects((RBAC, "clusterroles"))[0]:
@@ -147,8 +184,9 @@ class Authorizer:
 
     def check(self, ask: Attributes) -> None:
         """Raise the 403 Failure when the user may not do it."""
-        if not self.allows(ask):
-            raise refusal(ask)
+        allowed, reason = self.decide(ask)
+        if not allowed:
+            raise refusal(ask, reason)
 
     def check_impersonation(self, user: User, wanted: User, headers: Headers) -> None:
         """Raise the 403 Failure unless the user may act as every part of the one wanted."""
@@ -187,14 +225,14 @@ class Authorizer:
             self.check(ask)
 
 
-def refusal(ask: Attributes) -> failures.Failure:
-    """Return the 403 Failure for a question answered with no."""
-    who = f'User "{ask.user.name}" cannot'
+def refusal(ask: Attributes, reason: str = "") -> failures.Failure:
+    """Return the 403 Failure for a question answered with no, and why if RBAC has something to say."""
+    who, why = f'User "{ask.user.name}" cannot', f": {reason}" if reason else ""
     if not ask.resource:
-        return failures.forbidden_path(f'{who} {ask.verb} path "{ask.path}"')
+        return failures.forbidden_path(f'{who} {ask.verb} path "{ask.path}"{why}')
     where = f'in the namespace "{ask.namespace}"' if ask.namespace else "at the cluster scope"
-    why = f'{who} {ask.verb} resource "{ask.what}" in API group "{ask.group}" {where}'
+    why = f'{who} {ask.verb} resource "{ask.what}" in API group "{ask.group}" {where}{why}'
     return failures.forbidden(ask.group, ask.resource, ask.name, why)
 
 
-__all__ = ["RBAC", "Attributes", "Authorizer", "attributes_of", "refusal"]
+__all__ = ["RBAC", "Attributes", "Authorizer", "attributes_of", "refusal", "role_key"]

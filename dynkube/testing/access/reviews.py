@@ -9,8 +9,8 @@ from dynkube.testing.access.authorization import Attributes, Authorizer
 from dynkube.testing.flows import writing
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
-from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.options import manager_name, write_options
+from dynkube.testing.objects.report import Report
 from dynkube.testing.patches import managed_fields
 
 if TYPE_CHECKING:
@@ -63,15 +63,35 @@ def _who(call: Call, _resource: Resource, _authorizer: Authorizer, _review: dict
     return {"userInfo": call.user.as_dict()}
 
 
-def _question(user: User, spec: dict[str, Any], resource: Resource) -> Attributes:
+def _check(resource: Resource, review: dict[str, Any]) -> None:
+    """Raise the 422 Failure of a question that is none."""
+    report, spec, metadata = Report(), review.get("spec") or {}, review.get("metadata") or {}
     asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (asked is None) == (path is None):
-        message = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        shown = "Invalid value: {}: " if asked is None else "Invalid value: {...}: cannot be specified in combination; "
-        cause = Cause(failures.INVALID, f"{shown}{message}", "spec.resourceAttributes")
-        raise failures.invalid(resource.group, resource.kind, "", [cause])
+    if asked is not None and path is not None:
+        why = "cannot be specified in combination with resourceAttributes"
+        report.invalid("spec.nonResourceAttributes", path, why)
+    if asked is None and path is None:
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        report.invalid("spec.resourceAttributes", None, why)
+    own = resource.name == "selfsubjectaccessreviews"
+    if not own and not spec.get("user") and not spec.get("groups"):
+        report.invalid("spec.user", "", "at least one of user or group must be specified")
+    local = resource.name == "localsubjectaccessreviews"
+    if {key for key, value in metadata.items() if value} - ({"namespace"} if local else set()):
+        report.invalid("metadata", metadata, "must be empty except for namespace" if local else "must be empty")
+    if local and asked is not None and asked.get("namespace", "") != metadata.get("namespace", ""):
+        field = "spec.resourceAttributes.namespace"
+        report.invalid(field, asked.get("namespace", ""), "must match metadata.namespace")
+    if local and path is not None:
+        report.invalid("spec.nonResourceAttributes", path, "disallowed on this kind of request")
+    if report.causes:
+        raise failures.invalid(resource.group, resource.kind, str(metadata.get("name", "")), report.causes)
+
+
+def _question(user: User, spec: dict[str, Any]) -> Attributes:
+    asked = spec.get("resourceAttributes")
     if asked is None:
-        path = path or {}
+        path = spec.get("nonResourceAttributes") or {}
         return Attributes(user=user, verb=path.get("verb", ""), path=path.get("path", ""))
     return Attributes(
         user=user,
@@ -85,21 +105,24 @@ def _question(user: User, spec: dict[str, Any], resource: Resource) -> Attribute
     )
 
 
-def _decision(allowed: bool) -> dict[str, Any]:
-    return {"allowed": allowed}
+def _decision(authorizer: Authorizer, ask: Attributes) -> dict[str, Any]:
+    allowed, reason = authorizer.decide(ask)
+    return {"allowed": allowed, **({"reason": reason} if reason else {})}
 
 
 def _may_i(call: Call, resource: Resource, authorizer: Authorizer, review: dict[str, Any]) -> dict[str, Any]:
-    return _decision(authorizer.allows(_question(call.user, review.get("spec") or {}, resource)))
+    _check(resource, review)
+    return _decision(authorizer, _question(call.user, review["spec"]))
 
 
-def _may_they(_call: Call, resource: Resource, authorizer: Authorizer, review: dict[str, Any]) -> dict[str, Any]:
-    spec = review.get("spec") or {}
-    if not spec.get("user") and not spec.get("groups"):
-        message = 'Invalid value: "": at least one of user or group must be specified'
-        raise failures.invalid(resource.group, resource.kind, "", [Cause(failures.INVALID, message, "spec.user")])
+def _may_they(call: Call, resource: Resource, authorizer: Authorizer, review: dict[str, Any]) -> dict[str, Any]:
+    if resource.namespaced:
+        metadata = review.setdefault("metadata", {})
+        writing.check_namespace(call, metadata)
+    _check(resource, review)
+    spec = review["spec"]
     user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))
-    return _decision(authorizer.allows(_question(user, spec, resource)))
+    return _decision(authorizer, _question(user, spec))
 
 
 def _my_rules(call: Call, _resource: Resource, authorizer: Authorizer, review: dict[str, Any]) -> dict[str, Any]:

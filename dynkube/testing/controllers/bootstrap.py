@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.names import GroupVersion
 from dynkube.testing.access.authentication import AUTHENTICATED, MASTERS, UNAUTHENTICATED
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dynkube.testing.flows.cluster import Cluster
+    from dynkube.testing.storage.store import Collection, Key
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
@@ -65,6 +66,15 @@ _NAMESPACED: dict[str, list[str]] = {
     "networking.k8s.io": ["ingresses", "networkpolicies"],
     "policy": ["poddisruptionbudgets"],
 }
+
+_COLLECTIONS: Final[dict[str, Collection]] = {"Namespace": ("", "namespaces"), "Service": ("", "services")}
+#: What comes back when somebody deletes it: kube-apiserver's own controllers see to that.
+KEPT: Final[frozenset[tuple[Collection, Key]]] = frozenset(
+    {
+        *((_COLLECTIONS["Namespace"], ("", name)) for name in INITIAL),
+        (_COLLECTIONS["Service"], ("default", "kubernetes")),
+    }
+)
 
 
 def _rules(verbs: list[str]) -> list[dict[str, Any]]:
@@ -188,6 +198,16 @@ def store_object(cluster: Cluster, manifest: Mapping[str, Any], *, manager: str 
         raise LookupError(f"{manifest['apiVersion']} {manifest['kind']} is not served")
     obj = {**manifest, "metadata": {**manifest["metadata"]}}
     writing.create_object(cluster, resource, obj, writing.Change(manager))
+
+
+def refill(cluster: Cluster) -> None:
+    """Store again what of `KEPT` is not there."""
+    for manifest in objects():
+        metadata = manifest["metadata"]
+        collection = _COLLECTIONS.get(manifest["kind"])
+        key = (metadata.get("namespace", ""), metadata["name"])
+        if collection and (collection, key) in KEPT and cluster.store.get(collection, key) is None:
+            store_object(cluster, manifest)
 
 
 def fill(cluster: Cluster) -> None:

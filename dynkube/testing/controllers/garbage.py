@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.controllers import bootstrap
 from dynkube.testing.flows import deleting, writing
 from dynkube.testing.flows.cluster import NAMESPACES
 from dynkube.testing.http.failures import Failure
@@ -96,6 +97,8 @@ class Controllers:
                 self._later(0, "owner", reference.get("uid", ""))
             if event.key[0]:
                 self._later(0, "namespace", ("", event.key[0]), only_terminating=True)
+            if (collection, event.key) in bootstrap.KEPT:
+                self._later(self._delay, "kept", event.key)
             return
         self._index(collection, event.key, obj)
         if event.type == ADDED and _references(obj):
@@ -138,6 +141,7 @@ class Controllers:
             "owner": self._release,
             "namespace": self._empty,
             "pod": self._reap,
+            "kept": lambda _: bootstrap.refill(self._cluster),
         }
         while True:
             with self._wake:
@@ -153,6 +157,9 @@ class Controllers:
                 self._after_write()
             except Failure as failure:
                 logger.debug("%s %s: %s", kind, what, failure)
+            except Exception:
+                # A bug with one object must not end the care for all the others.
+                logger.exception("%s %s", kind, what)
 
     def _object(self, place: Place) -> Record | None:
         return self._cluster.store.get(*place)

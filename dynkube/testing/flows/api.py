@@ -118,7 +118,10 @@ class API:
             if route.verb not in sub.verbs:
                 raise failures.method_not_allowed()
             return subresources.handle(call, resource, sub)
-        if route.verb not in resource.verbs:
+        nameless = route.verb in ("update", "patch") and not route.name
+        # HEAD has no route of its own for built-in kinds; those of CRDs are served by verb, and HEAD counts as get.
+        headless = route.method == "HEAD" and not resource.custom
+        if route.verb not in resource.verbs or nameless or headless:
             raise failures.method_not_allowed()
         if resource.virtual:
             return self._virtual(call, resource)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.names import GroupVersionKind
 from dynkube.objects import nested_get
+from dynkube.selectors import LabelSelector
 from dynkube.testing.flows import deleting, writing
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
@@ -233,6 +234,8 @@ def _set_condition(obj: dict[str, Any], condition: dict[str, Any], now: str) -> 
 def _eviction(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     options = write_options(call.route.query, "CreateOptions")
     eviction = _body(call, sub, options.field_validation)
+    if nested_get(eviction, "metadata", "name") != call.route.name:
+        raise failures.bad_request("name in URL does not match name in Eviction object")
     asked = eviction.get("deleteOptions") or {}
     dry_run = options.dry_run or bool(asked.get("dryRun"))
     cluster = call.cluster
@@ -267,27 +270,51 @@ def _disrupt(call: Call, key: Key, budget: dict[str, Any], pod: str) -> None:
 
 
 def _check_budgets(call: Call, pod: Mapping[str, Any]) -> list[tuple[Key, dict[str, Any]]]:
-    """Return the budgets an eviction of this pod counts against. Raises the 429 Failure when one has nothing left."""
-    labels = pod["metadata"].get("labels") or {}
-    counted: list[tuple[Key, dict[str, Any]]] = []
-    for key, record in call.cluster.store.objects(("policy", "poddisruptionbudgets"), call.key[0])[0]:
-        budget = record.object
-        wanted = nested_get(budget, "spec", "selector", "matchLabels") or {}
-        if not wanted or any(labels.get(name) != value for name, value in wanted.items()):
-            continue
+    """Return the budget an eviction of this pod counts against, if any.
+
+    Raises the 429 Failure when it has nothing left or was not counted yet, and the 500 one of two budgets for one pod.
+    """
+    found = [
+        (key, record.object)
+        for key, record in call.cluster.store.objects(("policy", "poddisruptionbudgets"), call.key[0])[0]
+        if _covers(record.object, pod["metadata"].get("labels") or {})
+    ]
+    if len(found) > 1:
+        text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        raise failures.Failure("", text, code=500)
+    for _, budget in found:
         status = budget.get("status") or {}
-        if "disruptionsAllowed" in status and status["disruptionsAllowed"] <= 0:
-            name = budget["metadata"]["name"]
-            desired, healthy = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
-            cause = {
-                "reason": "DisruptionBudget",
-                "message": f"The disruption budget {name} needs {desired} healthy pods and has {healthy} currently",
-            }
-            message = "Cannot evict pod as it would violate the pod's disruption budget."
-            raise failures.Failure("TooManyRequests", message, details={"causes": [cause]})
-        if "disruptionsAllowed" in status:
-            counted.append((key, budget))
-    return counted
+        desired, healthy = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
+        if not _ready(pod) and healthy >= desired > 0:
+            return []
+        name = budget["metadata"]["name"]
+        if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
+            raise _over_budget(f"The disruption budget {name} is still being processed by the server.", 10)
+        if status.get("disruptionsAllowed", 0) < 0:
+            raise failures.forbidden("policy", "poddisruptionbudget", name, "pdb disruptions allowed is negative")
+        if not status.get("disruptionsAllowed"):
+            raise _over_budget(f"The disruption budget {name} needs {desired} healthy pods and has {healthy} currently")
+    return found
+
+
+def _covers(budget: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Tell whether a budget is about a pod with these labels; an empty selector is about none."""
+    text = selector_text(nested_get(budget, "spec", "selector"))
+    return bool(text) and LabelSelector.parse(text).matches(labels)
+
+
+def _ready(pod: Mapping[str, Any]) -> bool:
+    conditions = nested_get(pod, "status", "conditions") or ()
+    return any(found.get("type") == "Ready" and found.get("status") == "True" for found in conditions)
+
+
+def _over_budget(message: str, retry_after: int = 0) -> failures.Failure:
+    text = "Cannot evict pod as it would violate the pod's disruption budget."
+    details: dict[str, Any] = {"causes": [{"reason": "DisruptionBudget", "message": message}]}
+    if not retry_after:
+        return failures.Failure("TooManyRequests", text, details=details)
+    details["retryAfterSeconds"] = retry_after
+    return failures.Failure("TooManyRequests", text, details=details, headers={"Retry-After": str(retry_after)})
 
 
 def _log(call: Call, resource: Resource, _sub: Subresource) -> HTTPResponse:

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.access import escalation
 from dynkube.testing.flows import namespaces
 from dynkube.testing.flows.selection import rules_of
 from dynkube.testing.flows.stamping import generated_name, ordered, stamp_new, stamp_update
@@ -57,12 +58,21 @@ class Change:
     recorded: bool = False
     #: Texts for Warning headers, added to while the object is checked.
     warnings: list[str] = field(default_factory=list, compare=False)
+    #: Raises a Failure when whoever writes may not write this: called with the new and the stored object.
+    guard: Callable[[dict[str, Any], dict[str, Any] | None], None] | None = field(default=None, compare=False)
 
 
 def change_of(call: Call, options: WriteOptions, *, subresource: str = "", recorded: bool = False) -> Change:
     """Return how the request's write is recorded."""
     manager = manager_name(options, call.header("user-agent"))
-    return Change(manager, subresource, dry_run=options.dry_run, recorded=recorded, warnings=call.warnings)
+    return Change(
+        manager,
+        subresource,
+        dry_run=options.dry_run,
+        recorded=recorded,
+        warnings=call.warnings,
+        guard=escalation.guard(call),
+    )
 
 
 def decoded(call: Call, resource: Resource, options: WriteOptions) -> dict[str, Any]:
@@ -133,6 +143,8 @@ def create_object(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     with cluster.store.transaction():
         if resource.namespaced:
             namespaces.admit_create(cluster, resource, namespace, metadata.get("name", ""))
+        if change.guard is not None:
+            change.guard(obj, None)
         if base:
             metadata["name"] = _free_name(cluster, resource, namespace, base)
         _complete_new(cluster, resource, obj, change)
@@ -274,6 +286,8 @@ def replace(
     metadata, previous = obj["metadata"], old["metadata"]
     if not checked:
         _check_versions(resource, metadata, previous)
+    if change.guard is not None:
+        change.guard(obj, old)
     rules, schema = rules_of(resource), cluster.schema_of(resource)
     stamp_update(metadata, previous)
     metadata["resourceVersion"] = previous["resourceVersion"]

@@ -26,6 +26,29 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_network(text: str) -> bool:
+    """Whether ``text`` is an address with a prefix length, as in ``10.9.8.0/24``."""
+    address, slash, length = text.partition("/")
+    if not slash or not is_address(address) or not length.isdecimal() or not length.isascii():
+        return False
+    return int(length) <= (128 if ":" in address else 32)
+
+
+#: Addresses no endpoint can have, with the server's words for them.
+_SPECIAL = (
+    ("is_unspecified", "may not be unspecified (0.0.0.0 or ::)"),
+    ("is_loopback", "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
+    ("is_link_local", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"),
+)
+_NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+
+def special_address(text: str) -> str:
+    """Return why a well-formed address cannot be an endpoint's, "" if it can."""
+    found = ipaddress.ip_address(text)
+    return next((why for attribute, why in _SPECIAL if getattr(found, attribute)), "")
+
+
 def service(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a service."""
     spec = obj.get("spec") or {}
@@ -232,6 +255,9 @@ def _peer(peer: dict[str, Any], path: str, report: Report) -> None:
             report.forbidden(path, "may not specify both ipBlock and another peer")
         if not block.get("cidr"):
             report.required(f"{path}.ipBlock.cidr")
+        elif not is_network(block["cidr"]):
+            why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+            report.invalid(f"{path}.ipBlock.cidr", block["cidr"], why)
 
 
 def endpoints(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
@@ -241,9 +267,10 @@ def endpoints(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) 
         if not subset.get("addresses") and not subset.get("notReadyAddresses"):
             report.required(path, "must specify `addresses` or `notReadyAddresses`")
         for number, address in enumerate(subset.get("addresses") or []):
-            if not is_address(address.get("ip") or ""):
-                why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-                report.invalid(f"{path}.addresses[{number}].ip", address.get("ip") or "", why)
+            found = address.get("ip") or ""
+            why = special_address(found) if is_address(found) else _NO_ADDRESS
+            if why:
+                report.invalid(f"{path}.addresses[{number}].ip", found, why)
         for number, port in enumerate(subset.get("ports") or []):
             if len(subset["ports"]) > 1 and not port.get("name"):
                 report.required(f"{path}.ports[{number}].name")

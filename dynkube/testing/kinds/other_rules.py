@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds.pod_rules import NOT_NEGATIVE, one_of
-from dynkube.testing.kinds.quantities import parse
-from dynkube.testing.objects import formats
+from dynkube.testing.objects import formats, go_json
+from dynkube.testing.objects.quantities import parse
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
@@ -56,7 +56,7 @@ def config_map(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     size = sum(len(str(value).encode()) for value in data.values())
     size += sum(len(base64.b64decode(value)) for value in binary.values())
     if size > MAX_DATA:
-        report.too_long("", MAX_DATA)
+        report.too_long("[]", MAX_DATA)
 
 
 def secret(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -72,6 +72,8 @@ def secret(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> N
     for key in _SECRET_KEYS.get(str(kind), ()):
         if key not in data:
             report.required(f"data[{key}]")
+        elif key.startswith(".docker"):
+            _docker_config(data[key], f"data[{key}]", report)
     if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
         report.required("data[username]")
         report.required("data[password]")
@@ -79,6 +81,13 @@ def secret(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> N
         annotations = (obj.get("metadata") or {}).get("annotations") or {}
         if not annotations.get(_ACCOUNT):
             report.required(f"metadata.annotations[{_ACCOUNT}]")
+
+
+def _docker_config(encoded: str, path: str, report: Report) -> None:
+    try:
+        go_json.loads(base64.b64decode(encoded).decode("utf-8", "replace"))
+    except ValueError as error:
+        report.invalid(path, "<secret contents redacted>", str(error))
 
 
 def claim(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -101,7 +110,9 @@ def claim(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> No
         report.invalid("spec.storageClassName", name, problem)
     if old is not None:
         before = old.get("spec") or {}
-        free = {"resources", "volumeAttributesClassName"} | ({"volumeName"} if not before.get("volumeName") else set())
+        bound = (old.get("status") or {}).get("phase") == "Bound"
+        free = {"resources", "volumeAttributesClassName"} if bound else set()
+        free |= set() if before.get("volumeName") else {"volumeName"}
         if any(spec.get(key) != before.get(key) for key in {*spec, *before} - free):
             why = "except resources.requests and volumeAttributesClassName for bound claims"
             report.forbidden("spec", f"spec is immutable after creation {why}\n")
@@ -116,8 +127,11 @@ def volume(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> N
     for mode in modes:
         if mode not in _ACCESS_MODES:
             report.unsupported("spec.accessModes", mode, _ACCESS_MODES)
-    if not spec.get("capacity"):
+    capacity = spec.get("capacity")
+    if not capacity:
         report.required("spec.capacity")
+    if set(capacity or ()) != {"storage"}:
+        report.unsupported("spec.capacity", capacity, ["storage"])
     one_of(spec, "persistentVolumeReclaimPolicy", "spec", ("Delete", "Recycle", "Retain"), report)
     known = {
         "accessModes",
@@ -267,18 +281,43 @@ def event(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> N
         report.invalid(field, where, "does not match event.namespace")
 
 
-def resource_quota(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
-    """Check that no quota is negative."""
-    for name, value in ((obj.get("spec") or {}).get("hard") or {}).items():
-        if parse(value) < 0:
-            report.invalid(f"spec.hard[{name}]", value, NOT_NEGATIVE)
+def namespace(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check that a namespace that lives says so."""
+    phase = (obj.get("status") or {}).get("phase") or ""
+    if old is not None and "deletionTimestamp" not in obj["metadata"] and phase != "Active":
+        report.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")
 
 
-def limit_range(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
-    """Check a limit range's bounds against each other."""
-    for index, item in enumerate((obj.get("spec") or {}).get("limits") or []):
-        least, most = item.get("min") or {}, item.get("max") or {}
-        for name, value in least.items():
-            if name in most and parse(value) > parse(most[name]):
-                why = f"min value {value} is greater than max value {most[name]}"
-                report.invalid(f"spec.limits[{index}].min[{name}]", value, why)
+def runtime_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check a runtime class: its handler is a label and stays what it is."""
+    handler = obj.get("handler") or ""
+    for problem in formats.label(handler):
+        report.invalid("handler", handler, problem)
+    if old is not None:
+        report.unchanged("handler", handler, old.get("handler"))
+
+
+def api_service(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
+    """Check an APIService: its name follows from group and version, its priorities are in range."""
+    spec, name = obj.get("spec") or {}, str((obj.get("metadata") or {}).get("name", ""))
+    group, version = spec.get("group") or "", spec.get("version") or ""
+    wanted = f"{version}.{group}"
+    if name != wanted:
+        report.invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{wanted}"')
+    if not group and version != "v1":
+        report.required("spec.group", "only v1 may have an empty group and it better be legacy kube")
+    for problem in formats.subdomain(group) if group else []:
+        report.invalid("spec.group", group, problem)
+    for key, most in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
+        if not 0 < (spec.get(key) or 0) <= most:
+            report.invalid(f"spec.{key}", spec.get(key) or 0, f"must be positive and less than {most}")
+    service, insecure = spec.get("service"), bool(spec.get("insecureSkipTLSVerify"))
+    if service is None:
+        if insecure:
+            report.invalid("spec.insecureSkipTLSVerify", True, "local APIServices may not have insecureSkipTLSVerify")
+        return
+    for key in ("namespace", "name"):
+        if not service.get(key):
+            report.required(f"spec.service.{key}")
+    if insecure and spec.get("caBundle"):
+        report.invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.kinds.quantities import parse
 from dynkube.testing.objects import formats, metadata_rules
+from dynkube.testing.objects.quantities import parse
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynkube.testing.kinds import definition_rules, network_rules, other_rules, pod_rules, workload_rules
+from dynkube.testing.kinds import definition_rules, limit_rules, network_rules, other_rules, pod_rules, workload_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +20,17 @@ BY_KIND: Final[dict[tuple[str, str], Rules]] = {
     ("", "ConfigMap"): other_rules.config_map,
     ("", "Endpoints"): network_rules.endpoints,
     ("", "Event"): other_rules.event,
-    ("", "LimitRange"): other_rules.limit_range,
+    ("", "LimitRange"): limit_rules.limit_range,
+    ("", "Namespace"): other_rules.namespace,
     ("", "PersistentVolume"): other_rules.volume,
     ("", "PersistentVolumeClaim"): other_rules.claim,
     ("", "Pod"): pod_rules.pod,
     ("", "ReplicationController"): workload_rules.replication_controller,
-    ("", "ResourceQuota"): other_rules.resource_quota,
+    ("", "ResourceQuota"): limit_rules.resource_quota,
     ("", "Secret"): other_rules.secret,
     ("", "Service"): network_rules.service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): definition_rules.definition,
+    ("apiregistration.k8s.io", "APIService"): other_rules.api_service,
     ("apps", "DaemonSet"): workload_rules.daemon_set,
     ("apps", "Deployment"): workload_rules.deployment,
     ("apps", "ReplicaSet"): workload_rules.replica_set,
@@ -42,6 +44,7 @@ BY_KIND: Final[dict[tuple[str, str], Rules]] = {
     (_NETWORK, "Ingress"): network_rules.ingress,
     (_NETWORK, "IngressClass"): network_rules.ingress_class,
     (_NETWORK, "NetworkPolicy"): network_rules.network_policy,
+    ("node.k8s.io", "RuntimeClass"): other_rules.runtime_class,
     ("policy", "PodDisruptionBudget"): workload_rules.disruption_budget,
     (_RBAC, "ClusterRole"): other_rules.role,
     (_RBAC, "ClusterRoleBinding"): other_rules.binding,

@@ -337,3 +337,4 @@ def disruption_budget(obj: dict[str, Any], _old: dict[str, Any] | None, report: 
         _amount(spec.get(key), f"spec.{key}", report)
     if isinstance(spec.get("selector"), dict):
         selector(spec["selector"], "spec.selector", report)
+    one_of(spec, "unhealthyPodEvictionPolicy", "spec", ("AlwaysAllow", "IfHealthyBudget"), report)

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.objects import go_json
+from dynkube.testing.objects.quantities import canonical
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.schemas import Schema
@@ -253,7 +254,7 @@ def _quantity(value: Any) -> str:
     text = go_json.dumps(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not is_quantity(text):
         raise MistypedError(_QUANTITY_SYNTAX)
-    return text
+    return canonical(text)
 
 
 def _check_time(value: str, *, micro: bool) -> None:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing import APIServer
-from testing.calling import CMS, CRDS, WIDGETS, Caller, config_map, definition, pod
+from testing.calling import CMS, CRDS, WIDGETS, Caller, Stream, config_map, definition, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,3 +207,14 @@ def test_a_definition_waits_for_objects_with_finalizers(call: Caller) -> None:
     call.ok("PATCH", f"{WIDGETS}/w", patch, Content_Type="application/merge-patch+json")
     assert call("GET", f"{CRDS}/widgets.example.com").status == 404
     assert call("GET", WIDGETS).status == 404
+
+
+def test_what_the_server_needs_itself_comes_back(call: Caller) -> None:
+    """The kubernetes service and the system's namespaces are made again when somebody deletes them."""
+    service = call.ok("GET", "/api/v1/namespaces/default/services/kubernetes")
+    call.ok("DELETE", "/api/v1/namespaces/default/services/kubernetes")
+    with Stream(call, "/api/v1/namespaces/default/services?watch=1&fieldSelector=metadata.name%3Dkubernetes") as stream:
+        event = stream.next()
+    assert event["type"] == "ADDED"
+    assert event["object"]["spec"]["clusterIP"] == service["spec"]["clusterIP"]
+    assert event["object"]["metadata"]["uid"] != service["metadata"]["uid"]

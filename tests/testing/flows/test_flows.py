@@ -176,11 +176,32 @@ def test_deleting_a_job_warns_about_its_pods(call: Caller) -> None:
 def test_an_eviction_respects_a_disruption_budget(call: Caller) -> None:
     """With nothing left in the budget the eviction of a running pod is a 429 and the pod stays."""
     call.ok("POST", PODS, {**pod("p"), "metadata": {"name": "p", "labels": {"app": "a"}}})
-    call.ok("PATCH", f"{PODS}/p/status", {"status": {"phase": "Running"}}, Content_Type=MERGE)
+    call.ok(
+        "PATCH",
+        f"{PODS}/p/status",
+        {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}},
+        Content_Type=MERGE,
+    )
     budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "a"}}}
     call.ok("POST", budgets, {"metadata": {"name": "b"}, "spec": spec})
-    status = {"status": {"disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}}
+    call.ok(
+        "PATCH",
+        f"{PODS}/p/status",
+        {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}},
+        Content_Type=MERGE,
+    )
+    early = call("POST", f"{PODS}/p/eviction", {"metadata": {"name": "p"}})
+    assert (early.status, early.headers["retry-after"]) == (429, "10")
+    status = {
+        "status": {
+            "observedGeneration": 1,
+            "disruptionsAllowed": 0,
+            "currentHealthy": 1,
+            "desiredHealthy": 1,
+            "expectedPods": 1,
+        }
+    }
     call.ok("PATCH", f"{budgets}/b/status", status, Content_Type=MERGE)
     refused = call("POST", f"{PODS}/p/eviction", {"metadata": {"name": "p"}})
     assert refused.status == 429

@@ -12,7 +12,7 @@ import pytest
 from dynkube.names import GroupVersionKind
 from dynkube.testing.kinds import kind_rules
 from dynkube.testing.kinds.conversion import convert
-from dynkube.testing.kinds.quantities import parse
+from dynkube.testing.objects.quantities import parse
 from dynkube.testing.objects.schemas import Schema, SchemaSet
 from testing.recorded import gvk_of, schema_of, steps
 

@@ -85,3 +85,26 @@ def test_a_broken_journal_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text('{"v":1}\nnonsense\n')
     with pytest.raises(ConfigError, match=r"journal\.jsonl, line 2"):
         APIServer(data=tmp_path).start()
+
+
+def test_tokens_of_service_accounts_outlive_a_restart(tmp_path: Path) -> None:
+    """The key they are signed with is kept beside the journal, for its owner's eyes only."""
+    tokens = tmp_path / "tokens.csv"
+    tokens.write_text('sesame,alice,1,"system:masters"\n')
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    who = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    with APIServer(data=tmp_path / "data", token_auth_file=tokens) as server:
+        call = Caller(server.url, token="sesame")
+        call.ok("POST", accounts, {"metadata": {"name": "robot"}})
+        token = call.ok("POST", f"{accounts}/robot/token", {"spec": {}})["status"]["token"]
+    with APIServer(data=tmp_path / "data", token_auth_file=tokens) as server:
+        answer = Caller(server.url, token=token).ok("POST", who, {})
+        assert answer["status"]["userInfo"]["username"] == "system:serviceaccount:default:robot"
+    assert (tmp_path / "data" / "token-key").stat().st_mode & 0o77 == 0
+
+
+def test_a_token_key_of_the_wrong_length_is_refused(tmp_path: Path) -> None:
+    """Signing with half a key would make tokens anybody could forge."""
+    (tmp_path / "token-key").write_bytes(b"short")
+    with pytest.raises(ConfigError, match="token key"):
+        APIServer(data=tmp_path).start()
