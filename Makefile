@@ -47,6 +47,7 @@ format: $(DEV)
 bench: $(DEV)
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.discovery
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -28,10 +28,17 @@ def config_maps(dyn: DynamicClient, namespace: str) -> Resource:
     return dyn.resource("v1", "configmaps").namespace(namespace)
 
 
+#: The command as in a terminal: a job in the background, as CI may be, starts its programs deaf to SIGINT.
+INTERRUPTIBLE = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from dynkube.cli import main; sys.exit(main())"
+)
+
+
 @contextmanager
 def watching(kubeconfig: Path, namespace: str, *words: str) -> Iterator[IO[str]]:
     """Run the command as a process and give its output; at the end it is interrupted, and must say nothing of it."""
-    command = [sys.executable, "-m", "dynkube.cli", "--kubeconfig", str(kubeconfig), "-n", namespace, *words]
+    command = [sys.executable, "-c", INTERRUPTIBLE, "--kubeconfig", str(kubeconfig), "-n", namespace, *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
