@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random as random_module
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dynkube.errors import InvalidRequestError
 from dynkube.informer.delta_fifo import Delta, DeltaType
