@@ -5,20 +5,25 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import random
 import threading
 import time
+import tracemalloc
 from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import dynkube
 from chaos.proxy import ANSWERS, REQUEST_FAULTS, STREAM_FAULTS, FaultyProxy
 from dynkube.config import Timeout
 from dynkube.errors import DynkubeError, NotFound
-from dynkube.informer import SharedInformer
+from dynkube.informer import HandlerRegistration, SharedInformer
 from dynkube.testing import APIServer
 from dynkube.watch import Backoff, SystemClock
 from dynkube.watch.reading import object_key
@@ -39,6 +44,10 @@ FAULTS = int(os.environ.get("DYNKUBE_CHAOS_FAULTS", "40"))
 #: What is done to the server itself.
 SERVER_FAULTS = ("compact", "restart")
 END = "zz-end"
+#: The layers whose memory has to stay flat; the server and the writers live in the same process.
+LAYERS = ("watch", "informer", "rest", "transport", "dynamic")
+#: How many bytes they may hold more after the faults than in the middle of them; a long run shows what a fault leaks.
+FLAT = 50_000
 
 
 class _QuickClock(SystemClock):
@@ -196,6 +205,7 @@ class _Chaos:
         self.sources: dict[str, _Counting] = {}
         self.informers: dict[str, SharedInformer] = {}
         self.audiences: dict[str, list[_Audience]] = {}
+        self.handlers: dict[str, list[HandlerRegistration]] = {}
         for kind in KINDS:
             source = _Counting(through.resource("v1", kind).namespace("default").lister_watcher(), self.clock)
             informer = SharedInformer(
@@ -209,24 +219,29 @@ class _Chaos:
             )
             self.sources[kind], self.informers[kind] = source, informer
             self.audiences[kind] = [_Audience(), _Audience()]
-            for number, audience in enumerate(self.audiences[kind]):
+            self.handlers[kind] = [
                 informer.add_handler(
                     on_add=audience.on_add,
                     on_update=audience.on_update,
                     on_delete=audience.on_delete,
                     coalesce=number == 1,
                 )
+                for number, audience in enumerate(self.audiences[kind])
+            ]
             stack.enter_context(informer)
         self.writers = [_Writer(direct, kind, random.Random(self.rng.random())) for kind in KINDS]
         for writer in self.writers:
             stack.callback(writer.stop)
         self.struck = 0
+        self.held_before = 0
 
     def disturb(self, faults: int) -> None:
         """Let that many faults happen, one after the other."""
         kinds = [*STREAM_FAULTS, *map(str, ANSWERS), *REQUEST_FAULTS, *SERVER_FAULTS]
-        for _ in range(faults):
+        for number in range(faults):
             self._see_life()
+            if number == faults // 4:
+                self.held_before = _held()
             fault = self.rng.choice(kinds)
             if fault == "compact":
                 self.server.compact()
@@ -255,6 +270,14 @@ class _Chaos:
                     assert audience.changed.wait_for(lambda: END in audience.names(), 60), kind  # noqa: B023
 
 
+def _held() -> int:
+    """Return the bytes that the layers under test hold."""
+    gc.collect()
+    package = Path(dynkube.__file__).parent
+    filters = [tracemalloc.Filter(inclusive=True, filename_pattern=str(package / layer / "*")) for layer in LAYERS]
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(filters).traces)
+
+
 def _highest_rate(times: list[float]) -> int:
     """Return the highest number of requests in any second of the quick clock."""
     return max(sum(1 for other in times if start <= other < start + 1.0) for start in times)
@@ -267,9 +290,18 @@ def test_informers_survive_everything() -> None:
     print(f"DYNKUBE_CHAOS_SEED={seed} DYNKUBE_CHAOS_FAULTS={FAULTS}")  # noqa: T201 - shown when the test fails
     before = set(threading.enumerate())
     with ExitStack() as stack:
+        # pytest keeps every log record, and with it the exception and all it refers to.
+        logger = logging.getLogger("dynkube")
+        stack.callback(logger.setLevel, logger.level)
+        logger.setLevel(logging.CRITICAL)
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
         chaos = _Chaos(stack, seed)
         chaos.disturb(FAULTS)
         chaos.settle()
+        held = _held()
+        print(f"held: {chaos.held_before} bytes in the middle of it, {held} after it")  # noqa: T201
+        assert held <= chaos.held_before + FLAT
         assert chaos.struck > FAULTS / 2, "most faults found something to strike"
         for kind in KINDS:
             listed = chaos.direct.resource("v1", kind).namespace("default").list()["items"]
@@ -286,6 +318,9 @@ def test_informers_survive_everything() -> None:
                 assert audience.wrong == []
                 told = {object_key(obj): obj["metadata"]["resourceVersion"] for obj in audience.live.values()}
                 assert told == expected
+            assert all(handler.backlog == 0 for handler in chaos.handlers[kind])
+            first, second = chaos.audiences[kind]
+            assert first.told >= second.told > 0, "what is coalesced is told no more often"
             assert _highest_rate(chaos.sources[kind].sent) <= 5
         assert sum(writer.writes for writer in chaos.writers) > FAULTS
     for thread in set(threading.enumerate()) - before:
