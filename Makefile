@@ -47,7 +47,6 @@ format: $(DEV)
 bench: $(DEV)
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.discovery
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
