@@ -27,6 +27,8 @@ class Job:
     slow: bool = False
     #: Only dynkube and the floor have it.
     own: bool = False
+    #: A client that does its cold start beside this one, to be compared with.
+    rival: str = ""
 
 
 JOBS = (
@@ -51,7 +53,7 @@ JOBS = (
     Job("create_1", "create, 1 thread: CPU per object", "cpu_ms", (Target("cpu_ms", 1.4),)),
     Job("create_8", "create, 8 threads: CPU per object", "cpu_ms", (Target("cpu_ms", 1.4),)),
     Job("cold_start", "cold start: import, configuration, discovery, one get", "wall_ms", (Target("wall_ms", 1.5),)),
-    Job("cold_start_with_disk_cache", "cold start with a disk cache", "wall_ms", own=True),
+    Job("cold_start_with_disk_cache", "cold start with a disk cache", "wall_ms", own=True, rival="pykube-ng"),
     Job("import", "import", "wall_ms", (Target("wall_ms", 1.3),)),
     Job("help", "the command's --help", "wall_ms", (Target("wall_ms", 1.5),), own=True),
     Job("list_pods_plain", "list over 100 Mbit/s, not compressed", "wall_ms", slow=True, own=True),

@@ -48,12 +48,12 @@ class Results:
         values = self.values.get(job, {}).get(client, {}).get(figure) or [0.0]
         return (max(values) - min(values)) / (median(values) or 1.0)
 
-    def ratio(self, job: str, client: str, figure: str) -> float | None:
-        """Return the median of the ratios to the floor, each to that of the same round.
+    def ratio(self, job: str, client: str, figure: str, reference: str = "floor") -> float | None:
+        """Return the median of the ratios to the floor, or another client, each to that of the same round.
 
         The two run seconds apart, so what else the machine does falls on both: steadier than a ratio of medians.
         """
-        ours, floor = (self.values.get(job, {}).get(each, {}).get(figure, []) for each in (client, "floor"))
+        ours, floor = (self.values.get(job, {}).get(each, {}).get(figure, []) for each in (client, reference))
         ratios = [one / other for one, other in zip(ours, floor, strict=False) if other]
         return median(ratios) if ratios else None
 
@@ -91,7 +91,7 @@ def run(jobs: list[Job], clients: list[str], rounds: int, addresses: Addresses) 
             missing: set[str] = set()
             for number in range(rounds):
                 for client in clients:
-                    if client in missing or (job.own and client not in ("floor", "dynkube")):
+                    if client in missing or (job.own and client not in ("floor", "dynkube", job.rival)):
                         continue
                     figures = run_once(job, client, addresses, cache)
                     if isinstance(figures, str):
@@ -110,7 +110,9 @@ def run_once(job: Job, client: str, addresses: Addresses, cache: str) -> dict[st
         return time_help(client)
     url = addresses.slow if job.slow else addresses.fast
     name = job.name
-    if client == "floor":
+    if client == job.rival:
+        name = "cold_start"
+    elif client == "floor":
         name = {"cold_start_with_disk_cache": "cold_start"}.get(name, "list_pods" if job.slow else name)
     command = [sys.executable, "-m", "benchmarks.worker", client, name, url, addresses.ca_file]
     if name == "cold_start_with_disk_cache":
