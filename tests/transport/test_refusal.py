@@ -38,7 +38,7 @@ def web_token(ends: float) -> str:
         ({"bearer_token": "opaque-t0ken", "context": "prod"}, "^sent: bearer token, from context 'prod'$"),
         ({"bearer_token": web_token(time() + 3600)}, "^sent: bearer token$"),
         ({"bearer_token": web_token(time() - 3 * 3600)}, "^sent: bearer token, a token that expired 3 hours ago$"),
-        ({"bearer_token": web_token(time() - 50)}, r"a token that expired \d\d seconds ago$"),
+        ({"bearer_token": web_token(time() - 50)}, r"a token that expired \d+ (seconds|minutes) ago$"),
         ({"bearer_token": web_token(time() - 10 * 86400)}, "a token that expired 10 days ago$"),
         ({"bearer_token": "not.a.token"}, "^sent: bearer token$"),
         ({"username": "jane", "password": "passw0rd-x"}, "^sent: basic as 'jane'$"),
