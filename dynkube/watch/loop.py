@@ -97,6 +97,8 @@ class WatchLoop:
         self._limit = deadline
         self._deadline: float | None = None
         self._alarm: Alarm | None = None
+        self._failures = 0
+        self._trouble: DynkubeError | None = None
 
     @property
     def resource_version(self) -> str | None:
@@ -198,6 +200,11 @@ class WatchLoop:
             stream.close()
             return
         self._machine.opened(self._clock.monotonic())
+        if self._failures:
+            _logger.info(
+                "watch stands again, from version %s, after %d failures", action.resource_version, self._failures
+            )
+            self._failures = 0
 
     def _read(self) -> Iterator[Signal]:
         with self._lock:
@@ -250,8 +257,11 @@ class WatchLoop:
         machine = self._machine
         machine.failed(error, self._clock.monotonic())
         if not isinstance(machine.action, Fail):
-            level = logging.WARNING if isinstance(machine.action, Pause) else logging.INFO
-            _logger.log(level, "watch interrupted at %s: %s", machine.resource_version, error)
+            self._failures += 1
+            if isinstance(machine.action, Pause):
+                self._trouble = error  # logged with the pause it leads to
+            else:
+                _logger.info("watch interrupted at version %s, going on at once: %s", machine.resource_version, error)
             if self._on_error is not None:
                 self._on_error(error)
 
@@ -259,6 +269,10 @@ class WatchLoop:
         seconds = max(action.at_least, self._backoff.next() if action.backoff else 0.0)
         if self._deadline is not None:
             seconds = min(seconds, max(0.0, self._deadline - self._clock.monotonic()))
+        error, self._trouble = self._trouble, None
+        if error is not None:
+            version = self._machine.resource_version
+            _logger.warning("watch interrupted at version %s, trying again in %.1f s: %s", version, seconds, error)
         if not self._clock.wait(self._stopped, seconds):
             self._machine.paused()
 

@@ -61,6 +61,13 @@ class FaultyProxy:
             self._armed = [armed for armed in self._armed if armed[1] is not struck]
         return done or struck.is_set()
 
+    def half_open(self) -> None:
+        """Cut every present connection off from the server without telling the client, as a suspended machine is."""
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            link.strike("half-open", 0.0, 0.0)
+
     def calm(self) -> None:
         """End every fault that lasts: connections that were struck are closed."""
         with self._lock:

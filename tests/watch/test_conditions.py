@@ -202,6 +202,19 @@ def test_refuses_what_kubectl_does_not_read(text: str) -> None:
             _obj(3, conditions=[{"type": "Progressing", "status": "True"}], observedGeneration=2),
         ),
         (
+            jsonpath("{.status.conditions[?(@.type=='Progressing')].reason}", "NewReplicaSetAvailable"),
+            _obj(conditions=[{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]),
+            _obj(conditions=[{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]),
+        ),
+        (
+            any_of(
+                jsonpath("{.spec.type}", "ClusterIP"),
+                jsonpath("{.status.loadBalancer.ingress[*]['ip','hostname']}"),
+            ),
+            {"metadata": {"name": "x"}, "spec": {"type": "ClusterIP"}},
+            {"metadata": {"name": "x"}, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}},
+        ),
+        (
             jsonpath("{.status.loadBalancer.ingress[0]['ip','hostname']}"),
             _obj(loadBalancer={"ingress": [{"hostname": "example.org"}]}),
             _obj(loadBalancer={}),
@@ -212,7 +225,16 @@ def test_refuses_what_kubectl_does_not_read(text: str) -> None:
             _obj(loadBalancer={"ingress": []}),
         ),
     ],
-    ids=["CRD established", "pod running", "job completed", "deployment rolled out", "host name", "address"],
+    ids=[
+        "CRD established",
+        "pod running",
+        "job completed",
+        "deployment rolled out",
+        "new replica set",
+        "no load balancer",
+        "host name",
+        "address",
+    ],
 )
 def test_common_waits(wished: Any, holds: dict[str, Any], misses: dict[str, Any]) -> None:
     """What people wait for most can be said, and an absent object never fulfils it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,18 @@ def test_retry_after_is_honoured() -> None:
     watcher, _, clock = _watcher(*refusals, Stream(lasts=300, error=failure(429, retry_after=20)), Stream(lasts=300))
     assert list(watcher) == []
     assert [round(pause, 1) for pause in clock.pauses] == [9.0, 1.6, 20.0]
+
+
+def test_an_outage_can_be_read_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Each failure is one line with the pause it leads to, and one line says when the watch stands again."""
+    caplog.set_level(logging.INFO, "dynkube.watch")
+    watcher, _, _ = _watcher(failure(503, message="not now"), failure(503, message="not yet"), Stream(lasts=300))
+    assert list(watcher) == []
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0].startswith("watch interrupted at version 1, trying again in 0.8 s: ")
+    assert "not now" in lines[0]
+    assert lines[1].startswith("watch interrupted at version 1, trying again in 1.6 s: ")
+    assert lines[2] == "watch stands again, from version 1, after 2 failures"
 
 
 def test_error_events_that_pass_are_ridden_over() -> None:
