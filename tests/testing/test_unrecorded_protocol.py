@@ -1,0 +1,129 @@
+"""Methods, media types, options and versions at their corners (apiserver's handlers and apimachinery's validation)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testing.calling import CMS, config_map
+from testing.unrecorded import APPLY, MERGE, N, Step, invalid, run
+
+if TYPE_CHECKING:
+    from testing.calling import Caller
+
+
+def test_methods_without_a_route(call: Caller) -> None:
+    """PUT and PATCH of a collection, POST of an object, OPTIONS, deletecollection of namespaces: 405."""
+    run(
+        call,
+        *(
+            Step(f"{method} {path}", method, path, body, headers, code=405, reason="MethodNotAllowed")
+            for method, path, body, headers in (
+                ("PUT", CMS, config_map("x"), {}),
+                ("PATCH", CMS, {}, MERGE),
+                ("POST", f"{CMS}/x", config_map("x"), {}),
+                ("OPTIONS", CMS, None, {}),
+                ("DELETE", "/api/v1/namespaces", None, {}),
+                ("POST", "/api/v1/pods", {}, {}),
+            )
+        ),
+        Step("unknown part", "GET", f"{CMS}/x/zork", code=404, reason="NotFound"),
+        Step("unknown kind", "GET", f"{N}/zorks", code=404, reason="NotFound"),
+    )
+
+
+def test_media_types(call: Caller) -> None:
+    """Parameters of a content type do not matter; Accept is a list in order of preference."""
+    run(
+        call,
+        Step("charset", "POST", CMS, config_map("a"), {"Content_Type": "application/json; charset=utf-8"}),
+        Step("text", "POST", CMS, config_map("b"), {"Content_Type": "text/plain"}, code=415),
+        Step("patch as JSON", "PATCH", f"{CMS}/a", {}, {"Content_Type": "application/json"}, code=415),
+        Step("none", "GET", f"{CMS}/a", headers={"Accept": "text/html"}, code=406, reason="NotAcceptable"),
+    )
+    accept = "text/html;q=0.9, application/yaml;q=0.5, application/json;q=0.1"
+    assert call("GET", f"{CMS}/a", Accept=accept).headers["content-type"] == "application/yaml"
+
+
+def test_options_are_checked(call: Caller) -> None:
+    """Dry run, field manager, field validation, force: each says which options kind is wrong."""
+    levels = 'supported values: "", "Ignore", "Strict", "Warn"'
+    run(
+        call,
+        invalid("long", "POST", f"{CMS}?fieldManager={'x' * 129}", config_map("a"), TOO_LONG),
+        invalid("dry", "POST", f"{CMS}?dryRun=x", config_map("a"), DRY),
+        invalid(
+            "level",
+            "POST",
+            f"{CMS}?fieldValidation=x",
+            config_map("a"),
+            f'fieldValidation: Unsupported value: "x": {levels}',
+        ),
+        Step("stored not", "POST", f"{CMS}?dryRun=All", config_map("a")),
+        Step("not stored", "GET", f"{CMS}/a", code=404),
+        Step("create", "POST", CMS, config_map("a")),
+        invalid(
+            "force",
+            "PATCH",
+            f"{CMS}/a?force=true",
+            {},
+            "force: Forbidden: may not be specified for non-apply patch",
+            **MERGE,
+        ),
+        invalid(
+            "manager",
+            "PATCH",
+            f"{CMS}/a",
+            config_map("a"),
+            "fieldManager: Required value: is required for apply patch",
+            **APPLY,
+        ),
+        Step("dry delete", "DELETE", f"{CMS}/a?dryRun=All", code=200),
+        Step("still there", "GET", f"{CMS}/a", code=200),
+    )
+
+
+TOO_LONG = "fieldManager: Too long: may not be more than 128 bytes"
+DRY = 'dryRun: Unsupported value: ["x"]: supported values: "All"'
+
+
+def test_versions_of_lists(call: Caller) -> None:
+    """What is no version, lies in the future, or is matched in a way that makes no sense."""
+    alone = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+    zero = 'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+    sent = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list"
+    run(
+        call,
+        Step("text", "GET", f"{CMS}?resourceVersion=abc", code=400, reason="BadRequest"),
+        Step("future", "GET", f"{CMS}?resourceVersion=999999", code=504, reason="Timeout"),
+        invalid("alone", "GET", f"{CMS}?resourceVersionMatch=Exact", None, alone),
+        invalid("zero", "GET", f"{CMS}?resourceVersionMatch=Exact&resourceVersion=0", None, zero),
+        invalid("initial", "GET", f"{CMS}?sendInitialEvents=true", None, sent),
+        Step("token", "GET", f"{CMS}?continue=abc", code=400, message="invalid continue token: ..."),
+        Step("limit", "GET", f"{CMS}?limit=x", code=400, message='strconv.ParseInt: parsing "x": invalid syntax'),
+        Step("label", "GET", f"{CMS}?labelSelector=a%20in%20(b", code=400, message="unable to parse requirement: ..."),
+        Step("field", "GET", f"{CMS}?fieldSelector=data.x%3Dy", code=400, message='"data.x" is not a known field ...'),
+    )
+
+
+def test_delete_options(call: Caller) -> None:
+    """Preconditions, policies and what holds an orphaning object."""
+    uid = (
+        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (x) does not match the UID in ...'
+    )
+    run(
+        call,
+        Step("create", "POST", CMS, config_map("a")),
+        Step("uid", "DELETE", f"{CMS}/a", {"preconditions": {"uid": "x"}}, code=409, reason="Conflict", message=uid),
+        Step("version", "DELETE", f"{CMS}/a", {"preconditions": {"resourceVersion": "1"}}, code=409),
+        Step("policy", "DELETE", f"{CMS}/a?propagationPolicy=X", code=422, reason="Invalid"),
+        Step("kind", "DELETE", f"{CMS}/a", {"kind": "X", "apiVersion": "v1"}, code=400),
+        Step(
+            "orphan",
+            "DELETE",
+            f"{CMS}/a?propagationPolicy=Orphan",
+            code=200,
+            values={"metadata.finalizers": ["orphan"]},
+        ),
+        Step("nothing chosen", "DELETE", f"{CMS}?labelSelector=zork", code=200, values={"items": []}),
+        Step("default", "DELETE", "/api/v1/namespaces/default", code=403, reason="Forbidden"),
+    )
