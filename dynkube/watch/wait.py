@@ -99,7 +99,7 @@ class Wait:
                     break
         finally:
             self._loop.stop()
-        ended = "the wait was closed before" if self._closed else f"after {self._timeout:g} s"
+        ended = "the wait was closed before" if self._closed else f"after {_seconds(self._timeout)} s"
         state = "was last seen without it" if self._last is not None else "was not seen"
         raise WaitTimeoutError(
             f"{ended}: {describe(self._wished)} did not come true; {self._subject()} {state}", last_object=self._last
@@ -142,6 +142,11 @@ def wait_for(source: ListerWatcher, wished: Condition, **options: Any) -> JSONOb
     """Block until a condition holds for the one object of `source`; see `Wait` for the options and `Wait.result`."""
     with Wait(source, wished, **options) as wait:
         return wait.result()
+
+
+def _seconds(timeout: float | None) -> str:
+    """Return a number of seconds as people say it."""
+    return f"{round(timeout or 0.0, 1 if (timeout or 0.0) >= 1 else 3):g}"
 
 
 def _uid(obj: JSONObject) -> Any:

@@ -114,6 +114,13 @@ def test_the_timeout_carries_the_last_object() -> None:
     assert isinstance(raised.value, TimeoutError)
 
 
+@pytest.mark.parametrize(("timeout", "text"), [(0.89742, "0.897 s"), (29.99998, "30 s"), (90.0, "90 s")])
+def test_the_timeout_is_told_in_few_digits(timeout: float, text: str) -> None:
+    """What is left of a time for several objects is no round number."""
+    with pytest.raises(WaitTimeoutError, match=f"^after {text}: "):
+        _wait(page(version=5), Stream(lasts=300), wished=created(), timeout=timeout)
+
+
 def test_the_timeout_of_an_object_never_seen() -> None:
     """An object that never appeared is None in the error."""
     with pytest.raises(WaitTimeoutError, match="the object was not seen") as raised:
