@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.changing import add_options, change_each
 from dynkube.cli.exits import DeclinedError, UsageError
+from dynkube.controller.conflicts import retry_on_conflict
 from dynkube.objects import nested_get
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, *, field: str, command: str, done: str) -> 
     if not marks:
         raise UsageError(f"which {field}? For example: dynkube {command} deployment web tier=front old-")
 
-    def change(one: Chosen) -> tuple[JSONObject, str]:
+    def attempt(one: Chosen) -> tuple[JSONObject, str]:
         before = one.view.get(one.name)
         present: Mapping[str, str] = nested_get(before, "metadata", field) or {}
         news = {key: value for key, value in marks.items() if present.get(key) != value}
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace, *, field: str, command: str, done: str) -> 
                 raise DeclinedError(
                     f"{one.kind}/{one.name} has {key}={present[key]} already: --overwrite replaces it; left as it is"
                 )
-        # With the version just looked at, so that nothing set since is replaced unseen.
+        # With the version just looked at, so that nothing set since is replaced unseen. A status written in between
+        # is a conflict too, and no reason to give up: look again.
         metadata = {field: news, "resourceVersion": before["metadata"]["resourceVersion"]}
         after = one.view.patch(
             one.name,
@@ -62,6 +64,9 @@ def run(options: argparse.Namespace, *, field: str, command: str, done: str) -> 
             field_manager=options.field_manager,
         )
         return after, "unlabeled" if field == "labels" and set(marks.values()) == {None} else done
+
+    def change(one: Chosen) -> tuple[JSONObject, str]:
+        return retry_on_conflict(lambda: attempt(one))
 
     return change_each(options, change, example=f"dynkube {command} deployment web tier=front")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cli.running import Run
     from dynkube.dynamic import DynamicClient, Resource
+    from dynkube.testing import APIServer
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +161,14 @@ class TestMarks:
         assert shown.err == "error: configmap/a has old=1 already: --overwrite replaces it; left as it is\n"
         assert run(command, "cm", "a", "old=2", "--overwrite").code == OK
         assert marked.get("a")["metadata"][field] == {"old": "2"}
+
+    def test_a_conflict_is_looked_at_again(
+        self, run: Run, server: APIServer, marked: Resource, namespace: str, command: str, field: str, done: str
+    ) -> None:
+        """A status written between look and patch does not stop it: it looks again."""
+        server.inject("error", status=409, method="PATCH", path=f"*/namespaces/{namespace}/configmaps/a*", count=1)
+        assert run(command, "cm", "a", "new=1") == (OK, f"configmap/a {done}\n", "")
+        assert marked.get("a")["metadata"][field] == {"old": "1", "new": "1"}
 
     def test_selected(self, run: Run, marked: Resource, command: str, field: str, done: str) -> None:
         """Selectors mean objects as everywhere; a dry run stores nothing."""
