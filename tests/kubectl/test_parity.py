@@ -97,7 +97,7 @@ def test_api_versions(recent: Kubectl, capsys: pytest.CaptureFixture[str]) -> No
         ["cm,deploy", "-o", 'jsonpath={range .items[*]}{.kind}{"\\t"}{.metadata.name}{"\\n"}{end}'],
         ["cm", "a", "-o", "jsonpath={.metadata['name', 'namespace']}"],
         ["cm", "-o", "jsonpath={.items[?(@.data.k=='v')].metadata.name} {.kind} {$.apiVersion}"],
-        ["deploy", "web", "-o", "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image} {..name}"],
+        ["deploy", "web", "-o", "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image} {..image}"],
         ["secrets", "-o", "jsonpath={.items}"],
         ["cm,deploy", "-o", "custom-columns=NAME:.metadata.name,KIND:.kind,K:.data.k,N:.spec.replicas"],
         ["cm", "a", "-o", "custom-columns=NAME:{.metadata.name}", "--no-headers"],
