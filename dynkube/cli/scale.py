@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.changing import add_options, change_each
 from dynkube.cli.exits import DeclinedError, UsageError
+from dynkube.controller.conflicts import retry_on_conflict
 from dynkube.objects import nested_get
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     if options.replicas < 0:
         raise UsageError(f"--replicas cannot be {options.replicas}: it is 0 or more")
 
-    def change(one: Chosen) -> tuple[JSONObject, str]:
+    def attempt(one: Chosen) -> tuple[JSONObject, str]:
         scale = one.view.subresource("scale")
         patch: JSONObject = {"spec": {"replicas": options.replicas}}
         if options.current_replicas is not None:
@@ -39,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
                 raise DeclinedError(
                     f"{one.kind}/{one.name} has {replicas} replicas, not {options.current_replicas}: left as it is"
                 )
-            # Whoever scales between this look and the change wins; the server then answers with a conflict.
+            # Whoever scales between this look and the change wins: the server answers with a conflict, and the next
+            # look tells. A status written in between is a conflict too, and no reason to give up.
             patch["metadata"] = {"resourceVersion": present["metadata"]["resourceVersion"]}
         after = scale.patch(
             one.name,
@@ -49,5 +51,8 @@ def run(options: argparse.Namespace) -> int:
             field_manager=options.field_manager,
         )
         return after, "scaled"
+
+    def change(one: Chosen) -> tuple[JSONObject, str]:
+        return retry_on_conflict(lambda: attempt(one))
 
     return change_each(options, change, example="dynkube scale deployment web --replicas=3")

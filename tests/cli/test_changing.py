@@ -116,6 +116,17 @@ class TestScale:
         assert shown.err == "error: deployment.apps/web has 5 replicas, not 1: left as it is\n"
         assert deployments.get("web")["spec"]["replicas"] == 5
 
+    def test_a_conflict_is_looked_at_again(
+        self, run: Run, server: APIServer, deployments: Resource, namespace: str
+    ) -> None:
+        """A status written between look and change does not stop it: it looks again."""
+        now = deployments.get("web")["spec"]["replicas"]
+        server.inject(
+            "error", status=409, method="PATCH", path=f"*/namespaces/{namespace}/deployments/web/scale*", count=1
+        )
+        assert run("scale", "deploy", "web", f"--current-replicas={now}", "--replicas=5").code == OK
+        assert deployments.get("web")["spec"]["replicas"] == 5
+
     @pytest.mark.parametrize(
         ("words", "problem"),
         [
