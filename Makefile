@@ -46,7 +46,7 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(PIP) --editable '.[bench]'
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

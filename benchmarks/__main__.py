@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 
-from benchmarks import discovery, embedded_server, events, real_server, report
+from benchmarks import discovery, embedded_server, events, publishing, real_server
 from benchmarks.clients import MODULES
 from benchmarks.jobs import JOBS
 from benchmarks.measuring import available, canned_server, run
@@ -29,30 +28,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, default=Path("benchmarks/results"), help="folder of results.json and chart.svg"
     )
+    parser.add_argument(
+        "--publish", action="store_true", help="put the figures into docs/ and the README, for the next commit"
+    )
     parser.add_argument("--kubeconfig", help="measure on this real server instead, with the jobs that make sense there")
     options = parser.parse_args(arguments)
     if options.kubeconfig:
         return real_server.main(options.kubeconfig, options.rounds)
+    if options.publish and options.jobs:
+        parser.error("--publish goes with a run of all jobs")
     jobs = [job for job in JOBS if not options.jobs or job.name in options.jobs]
     clients = available(["floor", *(client for client in options.clients if client != "floor")])
     with canned_server() as addresses:
         results = run(jobs, clients, options.rounds, addresses)
-    print(report.table(results, jobs, clients))
-    for job, failures in results.failures.items():
-        for client, why in failures.items():
-            if why != "has no such job":
-                print(f"not measured: {client}, {job}: {why}")
-    print()
-    judged = report.targets(results, jobs)
-    for held, sentence in judged:
-        print(f"{'held  ' if held else 'MISSED'}  {sentence}")
+    document = publishing.document(results, options.rounds, cores=os.cpu_count(), load=os.getloadavg())
+    print(publishing.text(document), end="")
     options.output.mkdir(parents=True, exist_ok=True)
-    document = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(),
-                "load_average": os.getloadavg(), "rounds": options.rounds, "values": results.values,
-                "failures": results.failures, "targets": [{"held": h, "text": s} for h, s in judged]}  # fmt: skip
     (options.output / "results.json").write_text(json.dumps(document, indent=1))
-    (options.output / "chart.svg").write_text(report.chart(results, clients))
-    held = all(held for held, _ in judged)
+    (options.output / "chart.svg").write_text(publishing.chart(document))
+    if options.publish:
+        publishing.publish(document)
+    held = all(target["held"] for target in document["targets"])
     if not options.jobs:
         for part in (discovery, events, embedded_server):
             print()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: The figure that says how many times as fast as one thread eight are.
+SPEED_UP = "speed_up"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -11,8 +14,6 @@ class Target:
 
     figure: str
     at_most: float
-    #: The floor's job when it is another than the client's.
-    floor_job: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,24 @@ class Job:
     title: str
     figure: str
     targets: tuple[Target, ...] = ()
-    #: Runs over the link held to 100 Mbit/s.
-    slow: bool = False
+    #: Which address of the canned server it runs against (`benchmarks.server.KINDS`).
+    server: str = "fast"
     #: Only dynkube and the floor have it.
     own: bool = False
     #: A client that does its cold start beside this one, to be compared with.
     rival: str = ""
+    #: The job whose runs this row shows another figure of; "": it has runs of its own.
+    of: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The name of the job that is run for this row."""
+        return self.of or self.name
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the figure is one to compare with the floor's; a speed-up is a comparison already."""
+        return self.figure != SPEED_UP
 
 
 JOBS = (
@@ -52,15 +65,19 @@ JOBS = (
     ),
     Job("create_1", "create, 1 thread: CPU per object", "cpu_ms", (Target("cpu_ms", 1.4),)),
     Job("create_8", "create, 8 threads: CPU per object", "cpu_ms", (Target("cpu_ms", 1.4),)),
+    Job("rate_8", "create, 8 threads over 1: rate", SPEED_UP, of="create_8"),
+    Job("create_8_storing", "the same, the server storing for 2 ms", SPEED_UP, server="storing"),
     Job("cold_start", "cold start: import, configuration, discovery, one get", "wall_ms", (Target("wall_ms", 1.5),)),
     Job("cold_start_with_disk_cache", "cold start with a disk cache", "wall_ms", own=True, rival="pykube-ng"),
     Job("import", "import", "wall_ms", (Target("wall_ms", 1.3),)),
     Job("help", "the command's --help", "wall_ms", (Target("wall_ms", 1.5),), own=True),
-    Job("list_pods_plain", "list over 100 Mbit/s, not compressed", "wall_ms", slow=True, own=True),
-    Job("list_pods_gzip", "list over 100 Mbit/s, gzip", "wall_ms", slow=True, own=True),
+    Job("list_pods_plain", "list over 100 Mbit/s, not compressed", "wall_ms", server="slow", own=True),
+    Job("list_pods_gzip", "list over 100 Mbit/s, gzip", "wall_ms", server="slow", own=True),
 )
 
 #: An absolute promise of the issue: the process that pages through 5,000 pods stays under this many MB.
 ITERATE_PEAK_MB = 90.0
 #: Eight threads on two cores create at least this many times faster than one.
 CREATE_SPEED_UP = 1.5
+#: Over a slow link the default setting takes at most this many times as long as the best one, compressed or not.
+GZIP_DEFAULT = 1.1

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 from benchmarks.clients import MODULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from benchmarks.jobs import Job
 
 #: A job that takes longer than this many seconds is given up and reported as such.
 LIMIT = 300
+#: Why a client has no figures of a job that it has no call for.
+NO_SUCH_JOB = "has no such job"
 
 
 @dataclass
@@ -60,10 +62,9 @@ class Results:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the canned server listens."""
+    """Where the canned server listens, by the kind of server it is there (`benchmarks.server.KINDS`)."""
 
-    fast: str
-    slow: str
+    urls: Mapping[str, str]
     ca_file: str
 
 
@@ -78,7 +79,7 @@ def canned_server() -> Iterator[Addresses]:
             ports = json.loads(process.stdout.readline())
             ca_file = str(Path(folder) / "ca.crt")
             try:
-                yield Addresses(f"https://127.0.0.1:{ports['fast']}", f"https://127.0.0.1:{ports['slow']}", ca_file)
+                yield Addresses({kind: f"https://127.0.0.1:{port}" for kind, port in ports.items()}, ca_file)
             finally:
                 process.stdin.close()
 
@@ -87,7 +88,7 @@ def run(jobs: list[Job], clients: list[str], rounds: int, addresses: Addresses) 
     """Measure every job `rounds` times for every client that can do it."""
     results = Results()
     with tempfile.TemporaryDirectory(prefix="dynkube-bench-cache-") as cache:
-        for job in jobs:
+        for job in [job for job in jobs if not job.of]:
             missing: set[str] = set()
             for number in range(rounds):
                 for client in clients:
@@ -108,12 +109,12 @@ def run_once(job: Job, client: str, addresses: Addresses, cache: str) -> dict[st
     """Return the figures of one run in a fresh process, or why there are none."""
     if job.name == "help":
         return time_help(client)
-    url = addresses.slow if job.slow else addresses.fast
+    url = addresses.urls[job.server]
     name = job.name
     if client == job.rival:
         name = "cold_start"
     elif client == "floor":
-        name = {"cold_start_with_disk_cache": "cold_start"}.get(name, "list_pods" if job.slow else name)
+        name = {"cold_start_with_disk_cache": "cold_start"}.get(name, "list_pods" if job.server == "slow" else name)
     command = [sys.executable, "-m", "benchmarks.worker", client, name, url, addresses.ca_file]
     if name == "cold_start_with_disk_cache":
         command.append(cache)
@@ -124,7 +125,7 @@ def run_once(job: Job, client: str, addresses: Addresses, cache: str) -> dict[st
     if done.returncode != 0:
         return (done.stderr.strip().splitlines() or ["no message"])[-1][:160]
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return "has no such job" if "unsupported" in figures else figures
+    return NO_SUCH_JOB if "unsupported" in figures else figures
 
 
 def environment() -> dict[str, str]:

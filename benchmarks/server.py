@@ -2,7 +2,7 @@
 
 The embedded API server is not used for this: its speed would hide the client's. It only lends its discovery documents,
 recorded once at the start. ``python -m benchmarks.server DIR`` writes the certificate authority to DIR/ca.crt and
-prints the two addresses it serves: one as fast as loopback is, one held to 100 Mbit/s.
+prints the ports it serves on: one as fast as loopback is, one held to 100 Mbit/s, one that stores as slowly as etcd.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import gzip
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +33,13 @@ if TYPE_CHECKING:
 
 #: A link of 100 Mbit/s carries this many bytes a second.
 SLOW_LINK = 12_500_000
-#: The API server compresses a body of 128 KiB and more, at level 1, for those who accept it.
-GZIP_FROM = 128 * 1024
+#: Bytes that are written, and waited for, at a time on that link: 5 ms of it.
+STEP = 65_536
+#: Seconds that a pause may last too long and be made up for; more of it means that there was nothing to send.
+OVERSLEPT = 0.005
+#: Seconds a create takes a real API server at least: etcd's own documentation has 1.6 ms for one put by one client, on
+#: three machines with SSDs (etcd.io, "Performance"); authentication, admission and encoding come on top of it.
+CREATE_SECONDS = 0.002
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -45,7 +50,6 @@ class Canned:
 
     pods: list[bytes] = field(default_factory=list)
     pod_list: bytes = b""
-    pod_list_gzip: bytes = b""
     pod_pages: list[bytes] = field(default_factory=list)
     pod_events: bytes = b""
     pod_initial_events: bytes = b""
@@ -67,7 +71,6 @@ class Canned:
         return cls(
             pods=[canned.compact(pod) for pod in pods[:10]],
             pod_list=whole,
-            pod_list_gzip=gzip.compress(whole, 1),
             pod_pages=pages("PodList", pod_items),
             pod_events=b"".join(canned.event("MODIFIED", pod) for pod in pods),
             pod_initial_events=b"".join(canned.event("ADDED", pod) for pod in pods) + end["Pod"],
@@ -125,14 +128,28 @@ def record_discovery() -> dict[tuple[str, bool], tuple[str, bytes]]:
     return documents
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What makes one address of the server slower than another."""
+
+    bytes_per_second: int | None = None
+    create_seconds: float = 0.0
+
+
+#: The addresses of the server, by name.
+KINDS = {"fast": Kind(), "slow": Kind(bytes_per_second=SLOW_LINK), "storing": Kind(create_seconds=CREATE_SECONDS)}
+
+
 class Connection:
     """One client's connection: reads requests, sends canned answers, until the client goes."""
 
-    def __init__(self, stream: ssl.SSLSocket, answers: Canned, bytes_per_second: int | None) -> None:
+    def __init__(self, stream: ssl.SSLSocket, answers: Canned, kind: Kind) -> None:
         """Take the connection; nothing is read before serve()."""
         self.stream = stream
         self.answers = answers
-        self.bytes_per_second = bytes_per_second
+        self.kind = kind
+        #: When the link is through with what was written of the answer.
+        self.busy_until = 0.0
 
     def serve(self) -> None:
         """Answer until the peer closes."""
@@ -161,9 +178,11 @@ class Connection:
 
     def answer(self, method: str, target: str, headers: dict[str, str]) -> None:
         """Send the canned answer of one request."""
+        self.busy_until = time.perf_counter()
         path, _, query_text = target.partition("?")
         query = {name: values[-1] for name, values in parse_qs(query_text).items()}
         if method == "POST":
+            time.sleep(self.kind.create_seconds)  # other threads and clients go on meanwhile, as on a real server
             self.send(201, self.answers.created)
         elif query.get("watch") in ("1", "true", "True"):
             self.send_watch(path, query)
@@ -187,10 +206,24 @@ class Connection:
         if query.get("limit", "0") != "0" or query.get("continue"):
             self.send(200, all_pages[int(query.get("continue") or 0)])
             return
-        if pods and "gzip" in headers.get("accept-encoding", "") and self.bytes_per_second is not None:
-            self.send(200, self.answers.pod_list_gzip, extra="Content-Encoding: gzip\r\n")
-            return
-        self.send(200, self.answers.pod_list if pods else self.answers.config_map_list)
+        body = self.answers.pod_list if pods else self.answers.config_map_list
+        if "gzip" in headers.get("accept-encoding", "") and self.kind.bytes_per_second is not None:
+            self.send_compressed(body)
+        else:
+            self.send(200, body)
+
+    def send_compressed(self, body: bytes) -> None:
+        """Compress a list while it is sent, at level 1 and in chunks, as the API server does with 128 KiB and more."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+        self.write(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        view = memoryview(body)
+        for start in range(0, len(view), STEP):
+            packed = packer.compress(view[start : start + STEP])
+            if packed:
+                self.write(b"%x\r\n%b\r\n" % (len(packed), packed))
+        packed = packer.flush()
+        self.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(packed), packed))
 
     def send_watch(self, path: str, query: dict[str, str]) -> None:
         """Send the events at once, then stay silent until the client goes, as a quiet watch does."""
@@ -220,20 +253,22 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         """Send all of `data`, no faster than the link is."""
-        if self.bytes_per_second is None:
+        rate = self.kind.bytes_per_second
+        if rate is None:
             self.stream.sendall(data)
             return
         view = memoryview(data)
-        step = 65_536
-        for start in range(0, len(view), step):
-            began = time.perf_counter()
-            self.stream.sendall(view[start : start + step])
-            rest = step / self.bytes_per_second - (time.perf_counter() - began)
+        for start in range(0, len(view), STEP):
+            piece = view[start : start + STEP]
+            # By the clock, not by pauses added up: each is a little longer than was asked for, and that is made up for.
+            self.busy_until = max(self.busy_until, time.perf_counter() - OVERSLEPT) + len(piece) / rate
+            rest = self.busy_until - time.perf_counter()
             if rest > 0:
                 time.sleep(rest)
+            self.stream.sendall(piece)
 
 
-def listen(context: ssl.SSLContext, answers: Canned, bytes_per_second: int | None, listener: socket.socket) -> None:
+def listen(context: ssl.SSLContext, answers: Canned, kind: Kind, listener: socket.socket) -> None:
     """Serve what `listener` accepts, in threads of this process; return at once."""
 
     def accept() -> None:
@@ -244,7 +279,7 @@ def listen(context: ssl.SSLContext, answers: Canned, bytes_per_second: int | Non
 
     def handle(raw: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            Connection(context.wrap_socket(raw, server_side=True), answers, bytes_per_second).serve()
+            Connection(context.wrap_socket(raw, server_side=True), answers, kind).serve()
 
     threading.Thread(target=accept, daemon=True).start()
 
@@ -260,20 +295,22 @@ def main(arguments: list[str] | None = None, announce: Callable[[str], object] =
     answers = Canned.build()
     # Everything lives as long as the server: the collector need not look at it, nor copy its pages after a fork.
     gc.freeze()
-    fast = socket.create_server(("127.0.0.1", 0), backlog=128)
-    slow = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listeners = {name: socket.create_server(("127.0.0.1", 0), backlog=128) for name in KINDS}
+
+    def serve() -> None:
+        for name, listener in listeners.items():
+            listen(context, answers, KINDS[name], listener)
+
     # A process for each core: the threads of one would answer eight clients no faster than one, and hide what they do.
     helpers: list[int] = []
     for _ in range((os.cpu_count() or 1) - 1):
         helper = os.fork()
         if not helper:
-            listen(context, answers, None, fast)
-            listen(context, answers, SLOW_LINK, slow)
+            serve()
             threading.Event().wait()
         helpers.append(helper)
-    listen(context, answers, None, fast)
-    listen(context, answers, SLOW_LINK, slow)
-    announce(json.dumps({"fast": fast.getsockname()[1], "slow": slow.getsockname()[1]}))
+    serve()
+    announce(json.dumps({name: listener.getsockname()[1] for name, listener in listeners.items()}))
     sys.stdout.flush()
     sys.stdin.read()
     for helper in helpers:

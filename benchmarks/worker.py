@@ -1,27 +1,23 @@
 """One job of one client, in this process, measured; the figures are printed as one JSON object.
 
-Imports nothing heavy itself: a cold start begins with this module's first line of work.
+Imports next to nothing before the clock starts: what a cold start needs is loaded, and paid for, while it runs.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-import resource
 import sys
-import threading
 import time
-from statistics import median
-from typing import Any
 
 from benchmarks.clients import MODULES
 
+#: Known to type checkers under this name; `typing` itself would be imported before the clock starts.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: Warm gets that are measured, after WARM_UP that are not.
 GETS, WARM_UP = 400, 40
-#: Objects that the create jobs make, over all threads.
-CREATES = 2_000
-#: In how many parts eight threads make them, one thread making as many before each.
-TURNS = 10
 #: Events that the watch job reads.
 EVENTS = 5_000
 
@@ -30,6 +26,9 @@ def main(arguments: list[str]) -> None:
     """Run ``CLIENT JOB URL CA_FILE [EXTRA]`` and print the figures."""
     client_name, job, url, ca_file, *extra = arguments
     figures = measure(client_name, job, url, ca_file, extra)
+    import json
+    import resource
+
     if figures is None:
         print(json.dumps({"unsupported": True}))
         return
@@ -55,14 +54,16 @@ def measure(client_name: str, job: str, url: str, ca_file: str, extra: list[str]
     module = importlib.import_module(module_name)
     options: dict[str, Any] = {"compress": job == "list_pods_gzip"} if job.startswith("list_pods_") else {}
     client = module.Client(url, ca_file, **options)
-    name = {"create_1": "create", "create_8": "create"}.get(job, "list_pods" if job.startswith("list_pods_") else job)
+    name = next((each for each in ("create", "list_pods") if job.startswith(f"{each}_")), job)
     method = getattr(client, name, None)
     if method is None:
         return None
     if job == "get":
         return _repeat(method, WARM_UP, GETS)
     if name == "create":
-        return _create(method, 8 if job == "create_8" else 1)
+        from benchmarks import creating
+
+        return creating.JOBS[job](method)
     # Connected, resolved and imported: what that costs is the cold start's row.
     getattr(client, "warm_up", client.get)()
     arguments = (EVENTS,) if job == "watch_events" else ()
@@ -88,46 +89,6 @@ def _repeat(call: Any, warm_up: int, count: int) -> dict[str, float]:
     for _ in range(count):
         call()
     return _since(began, began_cpu, count)
-
-
-def _create(create: Any, threads: int) -> dict[str, float]:
-    from benchmarks.canned import config_map
-
-    bodies = [config_map(number) for number in range(CREATES)]
-    for body in bodies:
-        for made_by_the_server in ("uid", "resourceVersion", "creationTimestamp"):
-            del body["metadata"][made_by_the_server]
-    create(bodies[0])
-
-    def work(share: list[Any]) -> None:
-        for body in share:
-            create(body)
-
-    def spread(bodies: list[Any], threads: int) -> None:
-        workers = [threading.Thread(target=work, args=(bodies[number::threads],)) for number in range(threads)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-
-    if threads == 1:
-        began, began_cpu = time.perf_counter(), time.process_time()
-        spread(bodies, 1)
-        return _since(began, began_cpu, CREATES)
-    # One thread and eight take turns within a second, so that what else the machine does falls on both.
-    step = CREATES // TURNS
-    figures: dict[str, list[float]] = {"wall_ms": [], "cpu_ms": [], "speed_up": []}
-    for start in range(0, CREATES, step):
-        share = bodies[start : start + step]
-        began = time.perf_counter()
-        spread(share, 1)
-        alone = time.perf_counter() - began
-        began, began_cpu = time.perf_counter(), time.process_time()
-        spread(share, threads)
-        for name, value in _since(began, began_cpu, step).items():
-            figures[name].append(value)
-        figures["speed_up"].append(alone / (time.perf_counter() - began))
-    return {name: median(values) for name, values in figures.items()}
 
 
 if __name__ == "__main__":
