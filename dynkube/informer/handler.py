@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, TypeAlias
+from operator import length_hint
+from typing import TYPE_CHECKING, TypeAlias
 
 from dynkube.informer.delta_fifo import Delta, DeltaFIFO, DeltaType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dynkube.objects import JSONObject
     from dynkube.watch.clock import Clock
@@ -51,6 +52,8 @@ class HandlerRegistration:
         self._resync = resync
         self._forget = forget
         self._clock = clock
+        self._told: set[str] = set()  # the keys a handler of some objects was told of and not yet told deleted
+        self._in_hand: Iterator[Delta] = iter(())  # taken from the queue and not yet begun
         self._synced = False
         self._settled = threading.Event()  # synced, or closed before that
         self._queue = DeltaFIFO(coalesce=coalesce, clock=clock)
@@ -64,7 +67,7 @@ class HandlerRegistration:
     @property
     def backlog(self) -> int:
         """How many deltas wait for the handler."""
-        return len(self._queue)
+        return 0 if self._queue.closed else len(self._queue) + length_hint(self._in_hand)
 
     @property
     def removed(self) -> bool:
@@ -114,7 +117,8 @@ class HandlerRegistration:
         due = None if period is None else clock.monotonic() + period
         while not self._queue.closed:
             deltas = self._queue.pop(None if due is None else max(0.0, due - clock.monotonic()))
-            for delta in deltas:
+            self._in_hand = iter(deltas)
+            for delta in self._in_hand:
                 if self._queue.closed:
                     return
                 self._tell(delta)
@@ -125,10 +129,15 @@ class HandlerRegistration:
     def _tell(self, delta: Delta) -> None:
         try:
             self._call(delta)
-        except Exception:  # a failing handler harms nobody else, and not its own next delta
+        except BaseException:  # SystemExit too: a failing handler harms nobody else, and not its own next delta
             _logger.exception("handler %s failed for %s %s", self._thread.name, delta.type.value, delta.key)
 
     def _call(self, delta: Delta) -> None:
+        if self._selected is not None and delta.obj is not None:
+            selected = self._in_selection(delta, self._selected)
+            if selected is None:
+                return
+            delta = selected
         kind, _, obj, old, flag = delta
         if kind is DeltaType.SYNCED:
             self._synced = True
@@ -136,26 +145,27 @@ class HandlerRegistration:
         elif obj is None:
             return
         elif kind is DeltaType.ADDED:
-            if self._wants(obj) and self._on_add is not None:
+            if self._on_add is not None:
                 self._on_add(obj, flag)
         elif kind is DeltaType.DELETED:
-            if self._wants(obj) and self._on_delete is not None:
+            if self._on_delete is not None:
                 self._on_delete(obj, flag)
-        else:
-            self._call_update(obj if old is None else old, obj)
+        elif self._on_update is not None:
+            self._on_update(obj if old is None else old, obj)
 
-    def _call_update(self, old: JSONObject, new: JSONObject) -> None:
-        """Tell of an update; for a filtered handler the object may come into sight or go out of it."""
-        if self._selected is not None:
-            before, after = self._wants(old), self._wants(new)
-            if not before and after and self._on_add is not None:
-                self._on_add(new, False)
-            if before and not after and self._on_delete is not None:
-                self._on_delete(old, False)
-            if not (before and after):
-                return
-        if self._on_update is not None:
-            self._on_update(old, new)
+    def _in_selection(self, delta: Delta, selected: Filter) -> Delta | None:
+        """Return what a change is to a handler of some objects: coming into sight, going out of it, or nothing.
 
-    def _wants(self, obj: JSONObject) -> Any:
-        return self._selected is None or self._selected(obj)
+        What the handler was told of is remembered instead of asking about the old state again: a filter may answer
+        otherwise by now, and a deletion may come with a last state that no longer passes.
+        """
+        kind, key, obj, old, _ = delta
+        before = key in self._told
+        after = kind is not DeltaType.DELETED and obj is not None and bool(selected(obj))
+        if after:
+            self._told.add(key)
+            return delta if before or kind is DeltaType.ADDED else Delta(DeltaType.ADDED, key, obj)
+        self._told.discard(key)
+        if not before:
+            return None
+        return delta if kind is DeltaType.DELETED else Delta(DeltaType.DELETED, key, obj if old is None else old)
