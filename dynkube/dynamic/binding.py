@@ -39,8 +39,6 @@ class Binding:
     discovery is never asked. Two threads may resolve at once; both find the same and the mapper asks the server once.
     """
 
-    __slots__ = ("_api", "_asked", "_gvr", "_resolve", "_surface", "default_namespace", "rest")
-
     def __init__(
         self,
         rest: RESTClient,

@@ -17,7 +17,7 @@ _PATCH_OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 #: Most operations of one JSON patch the server takes (apiserver endpoints/handlers/patch.go, maxJSONPatchOperations).
 JSON_PATCH_MAX = 10_000
 
-# One encoder for all requests: json.dumps with options builds a new one for each call.
+#: Writes the body of every request.
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,17 +21,7 @@ if TYPE_CHECKING:
 #: The media type of every plain answer; client-go's dynamic client asks for exactly this.
 JSON = "application/json"
 
-#: Names that stand in a path as they are, which is nearly all that exist: one match instead of a check and an encoding.
-_PLAIN = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~:-]+\Z")
-
 Headers = tuple[tuple[str, str], ...]
-
-
-def segment(value: str, what: str) -> str:
-    """Return `value` ready to stand between two slashes; raise InvalidNameError if it would leave its place."""
-    if type(value) is str and _PLAIN.match(value):
-        return value
-    return quote_segment(value, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ class Endpoint:
             raise NamespaceRequiredError(
                 f"one object of {self.described} cannot be named across all namespaces; say .namespace(...) first"
             )
-        return f"{self.collection}/{segment(name, 'name')}{self.suffix}"
+        return f"{self.collection}/{quote_segment(name, 'name')}{self.suffix}"
 
     def item_template(self) -> str:
         """Return the path of one object with placeholders in place of namespace and name."""
@@ -104,7 +93,7 @@ class Endpoint:
         Raises UnsupportedVerbError if discovery knows the resource and not this subresource of it.
         """
         parts = name.split("/")
-        suffix = "".join("/" + segment(part, "subresource") for part in parts)
+        suffix = "".join("/" + quote_segment(part, "subresource") for part in parts)
         if self.api is None:
             own = GroupVersionKind(self.gvr.group, self.gvr.version, "")
             return replace(self, suffix=suffix, body_kind=own if name == "status" else None)
@@ -187,11 +176,12 @@ def check_resource_names(gvr: GroupVersionResource) -> GroupVersionResource:
 
 
 def _paths(gvr: GroupVersionResource, namespace: str | None) -> tuple[str, str]:
-    group, version, resource = gvr.group, segment(gvr.version, "version"), segment(gvr.resource, "resource")
-    root = f"/apis/{segment(group, 'group')}/{version}" if group else f"/api/{version}"
+    group, version = gvr.group, quote_segment(gvr.version, "version")
+    resource = quote_segment(gvr.resource, "resource")
+    root = f"/apis/{quote_segment(group, 'group')}/{version}" if group else f"/api/{version}"
     if namespace is None:
         return f"{root}/{resource}", f"{root}/{resource}"
     return (
-        f"{root}/namespaces/{segment(namespace, 'namespace')}/{resource}",
+        f"{root}/namespaces/{quote_segment(namespace, 'namespace')}/{resource}",
         f"{root}/namespaces/{{namespace}}/{resource}",
     )

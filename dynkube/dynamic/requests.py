@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic import bodies, options
-from dynkube.dynamic.endpoint import segment
 from dynkube.errors import InvalidRequestError, NamespaceRequiredError
-from dynkube.rest.paths import encode_query
+from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ APPLY_MEDIA_TYPE = "application/apply-patch+yaml"
 
 def get(endpoint: Endpoint, name: str, resource_version: str | None = None) -> HTTPRequest:
     """Read one object, or its subresource where the endpoint is one."""
-    target = endpoint.item(name)
-    if resource_version is not None or endpoint.fixed_query:
-        target = _with_query(target, {**options.get_params(resource_version), **dict(endpoint.fixed_query)})
+    params = {**options.get_params(resource_version), **dict(endpoint.fixed_query)}
+    target = _with_query(endpoint.item(name), params)
     return _request(endpoint, "GET", target, endpoint.headers, verb="get")
 
 
@@ -167,7 +165,7 @@ def object_path(endpoint: Endpoint, name: str | None = None, subresource: str | 
     path = endpoint.item(name)
     if subresource is None:
         return path
-    return path + "".join("/" + segment(part, "subresource") for part in subresource.split("/"))
+    return path + "".join("/" + quote_segment(part, "subresource") for part in subresource.split("/"))
 
 
 def _request(

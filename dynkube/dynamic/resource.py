@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynkube.dynamic.endpoint import segment
 from dynkube.dynamic.live import Live
 from dynkube.dynamic.reading import Reading
 from dynkube.dynamic.writing import Writing
+from dynkube.rest.paths import quote_segment
 
 if TYPE_CHECKING:
     from dynkube.dynamic.metadata import MetadataResource
@@ -32,7 +32,7 @@ class Resource(Reading, Writing, Live):
         from dynkube.dynamic.subresource import Subresource
 
         for part in name.split("/"):
-            segment(part, "subresource")
+            quote_segment(part, "subresource")
         return Subresource(self, name)
 
     def table(self, *, include_object: str = "Metadata") -> TableView:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from dynkube.config import UNSET
 from dynkube.dynamic import options, requests
-from dynkube.dynamic.endpoint import segment
 from dynkube.dynamic.keywords import names_nearest_option
+from dynkube.rest.paths import quote_segment
 
 if TYPE_CHECKING:
     from dynkube.config import TimeoutLike, Unset
@@ -122,7 +122,7 @@ class Subresource:
 
     def namespace(self, name: str) -> Subresource:
         """Return this subresource of the objects in the namespace `name`."""
-        segment(name, "namespace")
+        quote_segment(name, "namespace")
         return Subresource(self._resource.namespace(name), self._name)
 
     def path(self, name: str) -> str:

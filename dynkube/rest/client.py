@@ -48,8 +48,7 @@ class RESTClient:
         TransportError kinds when there is no answer.
         """
         response = self._transport.send(request, timeout=timeout)
-        if response.status != 200:
-            check_status(response)
+        check_status(response)
         return decode_object(response)
 
     def raw(self, request: HTTPRequest, *, timeout: TimeoutLike | Unset = UNSET) -> tuple[Headers, bytes]:

@@ -53,8 +53,6 @@ def encode_body(value: Any) -> bytes:
 class Result:
     """The answer of `Request.do()`, a 2xx; raised failures never get here."""
 
-    __slots__ = ("_response",)
-
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
 
@@ -91,11 +89,6 @@ class Request:
     The path is `/api/v1` or `/apis/GROUP/VERSION` by `api_version`, or what `abs_path` says, then
     `namespaces/NAMESPACE`, resource, name and subresource as far as given.
     """
-
-    __slots__ = (
-        *("_abs_path", "_api_version", "_body", "_client", "_headers", "_method", "_name", "_namespace"),
-        *("_params", "_resource", "_subresource", "_timeout"),
-    )
 
     def __init__(self, client: RESTClient, method: str, *, api_version: str | GroupVersion | None = None) -> None:
         if method not in _METHODS:
