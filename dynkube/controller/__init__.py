@@ -18,7 +18,7 @@ from dynkube.controller.rate_limiters import (
     RateLimiter,
     default_rate_limiter,
 )
-from dynkube.controller.work_queue import WorkQueue
+from dynkube.controller.work_queue import Handled, WorkQueue
 from dynkube.controller.workers import Workers
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "EventRecorder",
     "ExponentialFailures",
     "FastThenSlow",
+    "Handled",
     "LeaderElector",
     "LeaderRecord",
     "LeaseLock",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dynkube.controller.rate_limiters import RateLimiter, default_rate_limiter
@@ -14,9 +17,28 @@ from dynkube.errors import InvalidRequestError
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_logger = logging.getLogger("dynkube.controller")
 
 Item = TypeVar("Item", bound=Hashable)
+
+#: Replaced delays that may stay in the heap, beyond as many as there are delayed items, before it is cleared of them.
+_REPLACED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """An item that a worker gave back: what there is to measure of a queue (client-go `util/workqueue/metrics.go`).
+
+    `waited`: the seconds from when it was added to when a worker got it. `worked`: the seconds until that worker gave
+    it back. `failures`: how often it has failed since it was last forgotten.
+    """
+
+    item: Hashable
+    waited: float
+    worked: float
+    failures: int
 
 
 class WorkQueue(Generic[Item]):
@@ -30,19 +52,29 @@ class WorkQueue(Generic[Item]):
       holds up the others.
 
     `for item in queue` is a worker's loop; it ends with `shut_down`. It calls `done` when the next item is asked for.
+
+    To be measured: `len(queue)`, `running()`, and `hook`, which is called with a `Handled` for each item given back.
     """
 
-    def __init__(self, *, rate_limiter: RateLimiter | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        *,
+        rate_limiter: RateLimiter | None = None,
+        hook: Callable[[Handled], object] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._clock = clock
+        self._hook = hook
         self._limiter = rate_limiter if rate_limiter is not None else default_rate_limiter(clock=clock)
         self._changed = threading.Condition()
         self._queue: deque[Item] = deque()
-        self._dirty: set[Item] = set()  # to be worked on: waiting, or again after the present work
-        self._processing: set[Item] = set()
+        self._dirty: dict[Item, float] = {}  # to be worked on, and since when: waiting, or again after the present work
+        self._processing: dict[Item, tuple[float, float]] = {}  # when it was added, and when a worker got it
         self._heap: list[tuple[float, int, Item]] = []
         self._due: dict[Item, float] = {}
         self._order = itertools.count()
         self._shutting_down = False
+        self._draining = False
 
     def __len__(self) -> int:
         """Return how many items wait for a worker; delayed ones do not count."""
@@ -55,13 +87,24 @@ class WorkQueue(Generic[Item]):
         """Whether `shut_down` was called."""
         return self._shutting_down
 
+    def running(self) -> dict[Item, float]:
+        """Return the items that workers have now, each with the seconds since it was handed out."""
+        with self._changed:
+            now = self._clock.monotonic()
+            return {item: now - begun for item, (_, begun) in self._processing.items()}
+
     def add(self, item: Item) -> None:
         """Queue an item. Does nothing when it waits already, or after `shut_down`."""
         with self._changed:
             self._add(item)
 
     def add_after(self, item: Item, seconds: float) -> None:
-        """Queue an item that many seconds from now; at once for zero and less."""
+        """Queue an item that many seconds from now; at once for zero and less, never for infinity.
+
+        Of an item that waits for its time already the earlier time counts. Raises `InvalidRequestError` for NaN.
+        """
+        if math.isnan(seconds):
+            raise InvalidRequestError("NaN seconds are no delay")
         with self._changed:
             if self._shutting_down:
                 return
@@ -73,6 +116,9 @@ class WorkQueue(Generic[Item]):
             if known is None or due < known:
                 self._due[item] = due
                 heapq.heappush(self._heap, (due, next(self._order), item))
+                if len(self._heap) > 2 * len(self._due) + _REPLACED:
+                    self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+                    heapq.heapify(self._heap)
                 self._changed.notify_all()
 
     def add_rate_limited(self, item: Item) -> float:
@@ -101,8 +147,7 @@ class WorkQueue(Generic[Item]):
                 self._promote()
                 if self._queue:
                     item = self._queue.popleft()
-                    self._dirty.discard(item)
-                    self._processing.add(item)
+                    self._processing[item] = (self._dirty.pop(item), self._clock.monotonic())
                     return item
                 if self._shutting_down:
                     return None
@@ -110,15 +155,25 @@ class WorkQueue(Generic[Item]):
                 if until is not None and now >= until:
                     return None
                 moments = [moment for moment in (until, self._heap[0][0] if self._heap else None) if moment is not None]
-                self._clock.wait(self._changed, min(moments) - now if moments else None)
+                # A lock cannot wait longer than TIMEOUT_MAX; what is further away is looked at again then.
+                self._clock.wait(self._changed, min(min(moments) - now, threading.TIMEOUT_MAX) if moments else None)
 
     def done(self, item: Item) -> None:
-        """Give an item back; if it was added meanwhile it is queued now."""
+        """Give an item back; if it was added meanwhile it is queued now. Of an item nobody has it does nothing."""
         with self._changed:
-            self._processing.discard(item)
+            times = self._processing.pop(item, None)
+            if times is None:
+                return
             if item in self._dirty:
                 self._queue.append(item)
             self._changed.notify_all()
+            now = self._clock.monotonic()
+        if self._hook is not None:
+            added, begun = times
+            try:
+                self._hook(Handled(item, begun - added, now - begun, self.failures(item)))
+            except Exception:  # what only measures must not end a worker
+                _logger.exception("the hook of a work queue failed")
 
     def __iter__(self) -> Iterator[Item]:
         while True:
@@ -133,38 +188,45 @@ class WorkQueue(Generic[Item]):
     def shut_down(self, *, drop: bool = False) -> None:
         """Take no more items and forget the delayed ones, from any thread; may be called again.
 
-        What waits is still handed out, or with `drop` forgotten too.
+        What waits is still handed out, or with `drop` forgotten too. A `drain` that still waits ends: so a second
+        signal can end at once what the first was to end in order.
         """
         with self._changed:
-            self._shutting_down = True
-            if drop:
-                self._queue.clear()
-                self._dirty.clear()
-            self._heap.clear()
-            self._due.clear()
-            self._changed.notify_all()
+            self._draining = False
+            self._close(drop=drop)
 
     def drain(self, timeout: float | None = None) -> bool:
         """Shut down and wait until every item was handed out and given back; return whether that is so.
 
-        At most `timeout` seconds. An item that was added again while a worker had it is handed out once more.
+        At most `timeout` seconds, and not after another `shut_down`. An item that was added again while a worker had
+        it, before the shutdown, is handed out once more.
         """
-        self.shut_down()
         until = None if timeout is None else self._clock.monotonic() + timeout
         with self._changed:
-            while self._queue or self._processing:
+            self._draining = True
+            self._close()
+            while self._draining and (self._queue or self._processing):
                 left = None if until is None else until - self._clock.monotonic()
                 if left is not None and left <= 0:
                     return False
-                self._clock.wait(self._changed, left)
-            return True
+                self._clock.wait(self._changed, left if left is None else min(left, threading.TIMEOUT_MAX))
+            return self._draining
+
+    def _close(self, *, drop: bool = False) -> None:
+        self._shutting_down = True
+        if drop:
+            self._queue.clear()
+            self._dirty.clear()
+        self._heap.clear()
+        self._due.clear()
+        self._changed.notify_all()
 
     def _add(self, item: Item) -> None:
         if item is None:
             raise InvalidRequestError("None is no item: it stands for the end of the queue")
         if self._shutting_down or item in self._dirty:
             return
-        self._dirty.add(item)
+        self._dirty[item] = self._clock.monotonic()
         if item not in self._processing:
             self._queue.append(item)
             self._changed.notify_all()

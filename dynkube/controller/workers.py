@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Generic
 
 from dynkube.controller.work_queue import Item, WorkQueue
@@ -23,7 +24,8 @@ class Workers(Generic[Item]):
 
     `reconcile` returns None when all is well, or the seconds after which to look again. If it raises, the item comes
     back after a pause that grows with its failures; the exception is logged, a `Conflict` (somebody else wrote, and
-    the watch will say so) only for debugging.
+    the watch will say so) only for debugging. No exception ends a worker, `SystemExit` included: nobody would notice
+    that it is gone.
     """
 
     def __init__(
@@ -43,17 +45,18 @@ class Workers(Generic[Item]):
             thread.start()
 
     def stop(self, timeout: float | None = 1.0, *, drain: bool = False) -> bool:
-        """Shut the queue down and wait for the threads, at most `timeout` seconds each; return whether they have ended.
+        """Shut the queue down and wait for the threads, `timeout` seconds in all; return whether they have ended.
 
-        What waits in the queue is dropped; with `drain` it is worked on first, which the timeout bounds as well. A
-        `reconcile` that is running is not interrupted.
+        What waits in the queue is dropped; with `drain` it is worked on first, within the same time. A `reconcile` that
+        is running is not interrupted. Another `stop` from another thread ends a drain.
         """
+        until = None if timeout is None else time.monotonic() + timeout
         if drain:
             self._queue.drain(timeout)
         self._queue.shut_down(drop=True)
         for thread in self._threads:
             if thread is not threading.current_thread() and thread.ident is not None:
-                thread.join(timeout)
+                thread.join(None if until is None else max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def __enter__(self) -> Self:
@@ -70,11 +73,11 @@ class Workers(Generic[Item]):
         for item in queue:
             try:
                 again = self._reconcile(item)
-            except Exception as error:  # noqa: PERF203 - one item must not end the worker
+                if again is not None:
+                    queue.add_after(item, again)
+            except BaseException as error:  # noqa: PERF203 - one item must not end the worker
                 seconds = queue.add_rate_limited(item)
                 level = logging.DEBUG if isinstance(error, Conflict) else logging.ERROR
                 _logger.log(level, "reconciling %s failed, trying again in %.3g s", item, seconds, exc_info=True)
             else:
                 queue.forget(item)
-                if again is not None:
-                    queue.add_after(item, again)

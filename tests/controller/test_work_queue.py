@@ -1,9 +1,9 @@
-"""Tests of the work queue and its workers."""
+"""Tests of the work queue."""
 
 from __future__ import annotations
 
-import logging
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -11,13 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watch.fakes import FakeClock, ManualClock
 
-from controller.objects import refusal
-from dynkube.controller import ExponentialFailures, Workers, WorkQueue
+from dynkube.controller import ExponentialFailures, Handled, WorkQueue
 from dynkube.errors import InvalidRequestError
 
 
 def _queue(clock: Any = None) -> WorkQueue[str]:
     return WorkQueue(rate_limiter=ExponentialFailures(1.0, 60.0), clock=clock or FakeClock())
+
+
+class _Item:
+    """Equal to every item of its name, as keys read twice are, and something a weak reference can watch."""
+
+    def __init__(self, name: str, payload: int = 0) -> None:
+        self.name = name
+        self.payload = payload
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Item) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 def test_first_come_first_served() -> None:
@@ -61,6 +74,91 @@ def test_done_without_news_queues_nothing() -> None:
     queue.get()
     queue.done("a")
     assert queue.get(0) is None
+
+
+def test_giving_back_what_waits_does_not_queue_it_twice() -> None:
+    """A worker that calls `done` once too often does not bring the item to two workers."""
+    queue = _queue()
+    queue.add("a")
+    queue.get()
+    queue.done("a")
+    queue.add("a")
+    queue.done("a")
+    assert len(queue) == 1
+
+
+def test_what_was_given_back_is_not_kept() -> None:
+    """The queue holds no reference to an item it is done with."""
+    queue: WorkQueue[_Item] = WorkQueue()
+    item = _Item("a")
+    alive = weakref.ref(item)
+    queue.add(item)
+    queue.done(queue.get() or item)
+    del item
+    assert alive() is None
+
+
+def test_a_blocked_worker_gets_the_item_when_the_other_is_done() -> None:
+    """Of an item added twice while one worker has it the next worker gets one, the moment it is given back."""
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    assert queue.get() == "a"
+    for _ in range(2):
+        queue.add("a")
+    got: list[Any] = []
+    thread = threading.Thread(target=lambda: got.append(queue.get(30)))
+    thread.start()
+    assert got == []
+    queue.done("a")
+    thread.join(10)
+    assert (got, len(queue)) == (["a"], 0)
+
+
+def test_many_producers_and_workers_end_with_nothing_left() -> None:
+    """Fifty producers and ten workers that add each item once more: a shutdown ends them all with an empty queue."""
+    queue: WorkQueue[int] = WorkQueue()
+    added = threading.Barrier(51)
+    handled: list[int] = []
+
+    def produce(item: int) -> None:
+        queue.add(item)
+        added.wait(30)
+
+    def consume() -> None:
+        seen: set[int] = set()
+        for item in queue:
+            handled.append(item)
+            if item not in seen:
+                seen.add(item)
+                queue.add(item)
+
+    threads = [threading.Thread(target=produce, args=(item,)) for item in range(50)]
+    threads += [threading.Thread(target=consume) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    added.wait(30)
+    queue.shut_down()
+    queue.add(99)
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert (len(queue), set(handled)) == (0, set(range(50)))
+
+
+def test_a_flood_of_one_producer_does_not_starve_another() -> None:
+    """An item queued behind a thousand others comes after those, however many the first producer adds meanwhile."""
+    queue: WorkQueue[tuple[str, int]] = WorkQueue(clock=FakeClock())
+    for number in range(1000):
+        queue.add(("flood", number))
+    queue.add(("other", 0))
+    for turn in range(1001):
+        item = queue.get(0)
+        assert item is not None
+        queue.done(item)
+        queue.add(("flood", 1000 + turn))
+        if item == ("other", 0):
+            break
+    assert turn == 1000
 
 
 def test_an_item_added_again_queues_behind_the_others() -> None:
@@ -162,6 +260,110 @@ def test_an_earlier_item_wakes_a_waiting_worker() -> None:
     assert got == ["early"]
 
 
+def test_adding_at_once_leaves_the_later_time_standing() -> None:
+    """A delayed item that is added now comes now, and again at its time."""
+    clock = FakeClock()
+    queue = _queue(clock)
+    queue.add_after("a", 5.0)
+    queue.add("a")
+    assert queue.get(0) == "a"
+    queue.done("a")
+    assert queue.get(0) is None
+    clock.advance(5.0)
+    assert queue.get(0) == "a"
+
+
+def test_an_item_is_delayed_again_after_it_came() -> None:
+    """The time of an earlier round means nothing for the next one."""
+    clock = FakeClock()
+    queue = _queue(clock)
+    for _ in range(3):
+        queue.add_after("a", 5.0)
+        clock.advance(4.0)
+        assert queue.get(0) is None
+        clock.advance(1.0)
+        assert queue.get(0) == "a"
+        queue.done("a")
+
+
+def test_a_delayed_item_waits_for_the_worker_that_has_it() -> None:
+    """When its time comes while a worker has it, it is handed out once that worker is done."""
+    clock = FakeClock()
+    queue = _queue(clock)
+    queue.add("a")
+    queue.get()
+    queue.add_after("a", 1.0)
+    clock.advance(2.0)
+    assert queue.get(0) is None
+    queue.done("a")
+    assert queue.get(0) == "a"
+
+
+@pytest.mark.parametrize("delays", [(2.0, 1.0), (1.0, 2.0)])
+def test_of_equal_items_the_earlier_is_handed_out(delays: tuple[float, float]) -> None:
+    """What an item carries beyond its identity comes from the one whose time was the earliest."""
+    clock = FakeClock()
+    queue: WorkQueue[_Item] = WorkQueue(clock=clock)
+    for number, delay in enumerate(delays):
+        queue.add_after(_Item("a", number), delay)
+    clock.advance(5.0)
+    item = queue.get(0)
+    assert item is not None
+    assert delays[item.payload] == 1.0
+    queue.done(item)
+    assert queue.get(0) is None
+
+
+def test_a_hundred_thousand_delayed_items() -> None:
+    """All come, in the order of their times, and nothing of them is left behind."""
+    clock = FakeClock()
+    queue: WorkQueue[int] = WorkQueue(clock=clock)
+    delays = [(number * 7919) % 100_000 + 1 for number in range(100_000)]
+    for delay in delays:
+        queue.add_after(delay, delay / 100)
+    clock.advance(500.0)
+    assert len(queue) == 50_000
+    clock.advance(500.0)
+    order = []
+    while (item := queue.get(0)) is not None:
+        order.append(item)
+        queue.done(item)
+    assert order == list(range(1, 100_001))
+
+
+def test_times_that_were_replaced_take_no_memory() -> None:
+    """An item delayed for hours whose time is moved up again and again is kept once, not once for each time."""
+    queue: WorkQueue[_Item] = WorkQueue(clock=FakeClock())
+    alive: list[weakref.ref[_Item]] = []
+    for number in range(10_000):
+        item = _Item("a")
+        alive.append(weakref.ref(item))
+        queue.add_after(item, 36_000.0 - number)
+    del item
+    assert sum(reference() is not None for reference in alive) <= 200
+
+
+@pytest.mark.parametrize("seconds", [1e12, 1e300, float("inf")])
+def test_a_far_away_time_does_no_harm(seconds: float) -> None:
+    """Workers that wait for an item due in ten thousand years, or never, are given what comes before it."""
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("late", seconds)
+    got: list[Any] = []
+    thread = threading.Thread(target=lambda: got.append(queue.get()))
+    thread.start()
+    queue.add("now")
+    thread.join(10)
+    assert got == ["now"]
+    queue.done("now")
+    assert queue.drain(seconds)
+
+
+def test_not_a_number_is_no_delay() -> None:
+    """NaN would spoil the order of all delayed items, so it is refused."""
+    with pytest.raises(InvalidRequestError):
+        _queue().add_after("a", float("nan"))
+
+
 def test_failures_wait_longer_each_time() -> None:
     """The pause follows the rate limiter and is forgotten with success."""
     clock = FakeClock()
@@ -236,6 +438,54 @@ def test_drain_waits_for_what_is_worked_on() -> None:
     assert drained == [True]
 
 
+def test_a_second_shutdown_ends_a_drain() -> None:
+    """Who drains on the first signal can end at once on the second, although a worker does not give back."""
+    clock = ManualClock()
+    queue: WorkQueue[str] = WorkQueue(clock=clock)
+    queue.add("a")
+    queue.get()
+    drained: list[bool] = []
+    thread = threading.Thread(target=lambda: drained.append(queue.drain(600)))
+    thread.start()
+    clock.wait_for_waiter(1600.0)
+    queue.shut_down()
+    thread.join(10)
+    assert drained == [False]
+
+
+def test_a_drain_ends_although_workers_add_again() -> None:
+    """What is added during it is not taken, so a handler that always adds its item again does not keep it going."""
+    queue: WorkQueue[int] = WorkQueue(clock=FakeClock())
+    for item in range(5):
+        queue.add(item)
+    handled: list[int] = []
+
+    def work() -> None:
+        for item in queue:
+            handled.append(item)
+            queue.add(item)
+            queue.add_after(item, 0)
+            queue.add_rate_limited(item)
+
+    queue.shut_down()
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert queue.drain(30)
+    thread.join(10)
+    assert handled == [0, 1, 2, 3, 4]
+
+
+def test_a_shutdown_does_not_wait() -> None:
+    """Without draining, what workers still have holds nobody up."""
+    queue = _queue()
+    for item in "ab":
+        queue.add(item)
+        queue.get()
+    queue.shut_down()
+    assert queue.get() is None
+    assert set(queue.running()) == {"a", "b"}
+
+
 def test_drain_gives_up_when_its_time_is_over() -> None:
     """A worker that does not give back is not waited for longer than asked."""
     queue = _queue()
@@ -288,120 +538,68 @@ def test_never_twice_at_once_and_never_lost(steps: list[tuple[str, str]]) -> Non
     assert owed <= left
 
 
-# Workers
+# Measuring
 
 
-def test_workers_reconcile_each_item_once_at_a_time() -> None:
-    """Many threads, many adds: every item is seen after its last add, and never by two at once."""
-    queue: WorkQueue[int] = WorkQueue()
-    lock = threading.Lock()
-    state = dict.fromkeys(range(10), 0)
-    seen: dict[int, int] = {}
-    running: set[int] = set()
-    clashes: list[int] = []
-
-    def reconcile(item: int) -> None:
-        with lock:
-            if item in running:
-                clashes.append(item)
-            running.add(item)
-            value = state[item]
-        with lock:
-            seen[item] = value
-            running.discard(item)
-
-    workers = Workers(queue, reconcile, count=4)
-    workers.start()
-    for turn in range(50):
-        for item in state:
-            with lock:
-                state[item] = turn
-            queue.add(item)
-    assert workers.stop(30, drain=True)
-    assert seen == state
-    assert clashes == []
+def test_tells_how_long_an_item_waited_and_was_worked_on() -> None:
+    """The hook is called with the times and failures of each item given back; repeated adds count from the first."""
+    clock = FakeClock()
+    handled: list[Handled] = []
+    queue: WorkQueue[str] = WorkQueue(rate_limiter=ExponentialFailures(1.0, 60.0), hook=handled.append, clock=clock)
+    queue.add("a")
+    clock.advance(0.5)
+    queue.add("a")
+    queue.get()
+    clock.advance(1.0)
+    queue.add("a")
+    clock.advance(2.0)
+    queue.add("a")
+    queue.add_rate_limited("a")
+    queue.done("a")
+    queue.get()
+    clock.advance(4.0)
+    queue.done("a")
+    assert handled == [Handled("a", 0.5, 3.0, 1), Handled("a", 2.0, 4.0, 1)]
 
 
-def test_a_failing_item_comes_back(caplog: pytest.LogCaptureFixture) -> None:
-    """An exception is logged and the item is tried again later; success forgets the failures."""
-    queue: WorkQueue[str] = WorkQueue(rate_limiter=ExponentialFailures(0.001, 0.01))
-    tries: list[str] = []
-    done = threading.Event()
-
-    def reconcile(item: str) -> None:
-        tries.append(item)
-        if len(tries) < 3:
-            raise RuntimeError("boom")
-        done.set()
-
-    with caplog.at_level(logging.ERROR, "dynkube.controller"), Workers(queue, reconcile):
-        queue.add("a")
-        assert done.wait(30)
-    assert tries == ["a", "a", "a"]
-    assert queue.failures("a") == 0
-    assert caplog.text.count("reconciling a failed") == 2
+def test_a_delay_is_no_waiting() -> None:
+    """A delayed item waits from when its time has come and was noticed."""
+    clock = FakeClock()
+    handled: list[Handled] = []
+    queue: WorkQueue[str] = WorkQueue(hook=handled.append, clock=clock)
+    queue.add_after("a", 5.0)
+    clock.advance(5.0)
+    assert len(queue) == 1
+    clock.advance(2.0)
+    queue.get()
+    queue.done("a")
+    assert handled == [Handled("a", 2.0, 0.0, 0)]
 
 
-def test_a_conflict_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
-    """Somebody else having written is normal: tried again, not logged as an error."""
-    queue: WorkQueue[str] = WorkQueue(rate_limiter=ExponentialFailures(0.001, 0.01))
-    tries: list[str] = []
-    done = threading.Event()
-
-    def reconcile(item: str) -> None:
-        tries.append(item)
-        if len(tries) == 1:
-            raise refusal(409, "Conflict")
-        done.set()
-
-    with caplog.at_level(logging.INFO, "dynkube.controller"), Workers(queue, reconcile):
-        queue.add("a")
-        assert done.wait(30)
-    assert caplog.text == ""
-
-
-def test_a_number_means_look_again_later() -> None:
-    """What `reconcile` returns is the delay of the next look."""
-    queue: WorkQueue[str] = WorkQueue()
-    tries: list[str] = []
-    done = threading.Event()
-
-    def reconcile(item: str) -> float | None:
-        tries.append(item)
-        if len(tries) == 2:
-            done.set()
-            return None
-        return 0.001
-
-    with Workers(queue, reconcile):
-        queue.add("a")
-        assert done.wait(30)
-    assert len(tries) == 2
-
-
-def test_stop_does_not_wait_for_ever() -> None:
-    """A reconcile that hangs is reported, and what waits behind it is dropped."""
-    queue: WorkQueue[str] = WorkQueue()
-    entered, gate = threading.Event(), threading.Event()
-    seen: list[str] = []
-
-    def reconcile(item: str) -> None:
-        seen.append(item)
-        entered.set()
-        assert gate.wait(30)
-
-    workers = Workers(queue, reconcile)
-    workers.start()
+def test_what_workers_have_can_be_seen() -> None:
+    """Each item in work with its seconds, so that a worker that hangs is noticed before it ends."""
+    clock = FakeClock()
+    queue = _queue(clock)
     queue.add("a")
     queue.add("b")
-    assert entered.wait(30)
-    assert workers.stop(0.01) is False
-    gate.set()
-    assert workers.stop(30) is True
-    assert seen == ["a"]
+    queue.get()
+    clock.advance(3.0)
+    queue.get()
+    clock.advance(1.0)
+    assert queue.running() == {"a": 4.0, "b": 1.0}
+    queue.done("a")
+    assert queue.running() == {"b": 1.0}
 
 
-def test_at_least_one_worker() -> None:
-    """No workers would work on nothing."""
-    with pytest.raises(InvalidRequestError):
-        Workers(_queue(), lambda item: None, count=0)
+def test_a_hook_that_fails_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    """Its exception is logged, and the item is given back all the same."""
+
+    def fail(_: Handled) -> None:
+        raise RuntimeError
+
+    queue: WorkQueue[str] = WorkQueue(hook=fail)
+    queue.add("a")
+    queue.get()
+    queue.done("a")
+    assert "hook" in caplog.text
+    assert queue.drain(1.0)
