@@ -199,9 +199,13 @@ class Indexer:
 
 
 def same_version(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two objects are the same state of the same object, by uid and resourceVersion."""
+    """Tell whether two objects are the same state of the same object, by uid and resourceVersion.
+
+    Objects without a resourceVersion never are: a transform may have removed it.
+    """
     first, second = one["metadata"], other["metadata"]
-    return bool(first.get("resourceVersion") == second.get("resourceVersion") and first.get("uid") == second.get("uid"))
+    version = first.get("resourceVersion")
+    return bool(version and version == second.get("resourceVersion") and first.get("uid") == second.get("uid"))
 
 
 def same_object(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -275,24 +275,22 @@ class SharedInformer:
         key = object_key(obj)
         deltas: tuple[Delta, ...] = ()
         if kind == "DELETED":
+            final = self._transformed(obj) if key in self.indexer else None
             with self._lock:
-                self.indexer.resource_version = version
                 known = self.indexer.remove(key)
+                self.indexer.resource_version = version
                 if known is not None:
-                    final = self._transformed(obj)
                     deltas = (Delta(DeltaType.DELETED, key, known if final is None else final),)
                     self._push(deltas)
             return
         new = self._transformed(obj)
         with self._lock:
-            self.indexer.resource_version = version
-            if new is None:
-                return
             old = self.indexer.get(key)
+            if new is None or (old is not None and same_version(old, new)):
+                self.indexer.resource_version = version
+                return
             if old is None:
                 deltas = (Delta(DeltaType.ADDED, key, new),)
-            elif same_version(old, new):
-                return
             elif same_object(old, new):
                 if self._quiet():
                     share_unchanged(old, new)
@@ -300,6 +298,7 @@ class SharedInformer:
             else:
                 deltas = (Delta(DeltaType.DELETED, key, old, None, True), Delta(DeltaType.ADDED, key, new))
             self.indexer.put(key, new)
+            self.indexer.resource_version = version  # not before: who sees the version finds the object
             self._push(deltas)
 
     def bookmarked(self, resource_version: str) -> None:
@@ -328,7 +327,7 @@ class SharedInformer:
             changed = self._transform(obj)
             if object_key(changed) != key:
                 raise ValueError(f"the transform made {object_key(changed)} of it")
-        except Exception:  # a user's function must not stop the informer
+        except BaseException:  # SystemExit too: a user's function must not stop the informer
             _logger.exception("the transform of the informer of %s failed for %s", self.name, key)
             return None
         return changed

@@ -71,3 +71,43 @@ def test_no_exception_ends_the_delivery(
         assert [call[1] for call in recorder.wait_calls(2)] == ["a", "b"]
         assert handler.wait_for_sync(30)
     assert exception.__name__ in caplog.text
+
+
+def test_the_version_is_never_ahead_of_the_store(server: MemoryServer) -> None:
+    """Whoever sees a version on the informer finds what happened at it in the store."""
+    at: dict[str, str] = {}
+
+    def look(obj: dict[str, Any]) -> list[str]:
+        at.setdefault(obj["metadata"]["resourceVersion"], informer.resource_version)
+        return []
+
+    recorder = Recorder()
+    with SharedInformer(server) as informer:
+        informer.add_handler(**recorder.functions)
+        assert informer.wait_for_sync(30)
+        informer.add_indexers({"look": look})
+        assert informer.indexer.index_values("look") == []  # from now on asked in the middle of each write
+        server.apply("a")
+        server.apply("a", n=1)
+        recorder.wait_calls(2)
+    assert at == {"2": "1", "3": "2"}
+
+
+def test_the_version_is_not_behind_what_a_handler_was_told(server: MemoryServer) -> None:
+    """When an addition, an update or a deletion is told the informer's version is that of the event, or later."""
+    behind: list[str] = []
+
+    def check(obj: dict[str, Any], *_: Any) -> None:
+        if int(informer.resource_version) < int(obj["metadata"]["resourceVersion"]):
+            behind.append(obj["metadata"]["resourceVersion"])
+
+    recorder = Recorder()
+    informer = SharedInformer(server)
+    informer.add_handler(on_add=check, on_update=lambda _, new: check(new), on_delete=check)
+    informer.add_handler(**recorder.functions)
+    with informer:
+        server.apply("a")
+        server.apply("a", n=1)
+        server.delete("a")
+        recorder.wait_last("delete", "a")
+    assert behind == []
