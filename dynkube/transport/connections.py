@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_IDLE = 32
 #: Seconds after which an idle connection is not used again (client-go's IdleConnTimeout).
 MAX_IDLE_SECONDS = 90.0
+#: Seconds for which no connection is kept after the server hung up on one that was.
+DISTRUST_SECONDS = 1.0
 
 
 class Connection:
@@ -82,6 +84,7 @@ class ConnectionPool:
         self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
+        self._keeps_from = 0.0
 
     def acquire(self) -> Connection | None:
         """Return an idle connection that still stands, or None."""
@@ -112,14 +115,24 @@ class ConnectionPool:
 
     def release(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end."""
-        if connection.adapter is not self._adapter or len(self._idle) >= MAX_IDLE or self._closed:
+        now = monotonic()
+        keeps = connection.adapter is self._adapter and now >= self._keeps_from and len(self._idle) < MAX_IDLE
+        if not keeps or self._closed:
             self.discard(connection)
             return
         connection.used = True
-        connection.idle_since = monotonic()
+        connection.idle_since = now
         self._idle.append(connection)
         if self._closed:
             self._drop_idle()
+
+    def distrust(self) -> None:
+        """Drop what is kept and keep nothing for a second: the server hung up on a kept connection.
+
+        A server that hangs up on every second request would otherwise be asked everything twice.
+        """
+        self._keeps_from = monotonic() + DISTRUST_SECONDS
+        self._drop_idle()
 
     def discard(self, connection: Connection) -> None:
         """Close a connection for good."""

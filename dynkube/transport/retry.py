@@ -32,12 +32,13 @@ class RetryPolicy:
     hinted: int = 10
     #: Retries where it does not.
     unhinted: int = 4
-    #: Seconds of the first pause without a hint; each next one is twice as long, up to `longest`.
+    #: Seconds of the first pause without a hint; each next one is twice as long, up to `longest`. No pause is shorter
+    #: than the first, whatever the server says: its `Retry-After: 0` would be eleven requests at once.
     first: float = 0.5
     longest: float = 8.0
     #: A server that asks for a longer pause than this, in seconds, is not waited for.
     most_asked: float = 60.0
-    #: Share by which pauses without a hint vary, so that clients do not come back all at once.
+    #: Share by which pauses without a hint are longer by chance, so that clients do not come back all at once.
     jitter: float = 0.25
 
     def after_answer(self, method: str, retries: int, response: HTTPResponse) -> float | None:
@@ -47,7 +48,7 @@ class RetryPolicy:
             return None
         asked = asked_pause(response)
         if asked is not None:
-            return asked if retries < self.hinted and asked <= self.most_asked else None
+            return max(asked, self.first) if retries < self.hinted and asked <= self.most_asked else None
         return self._pause(retries) if method in READS and status in _PASSING else None
 
     def after_break(self, method: str, retries: int) -> float | None:
@@ -58,7 +59,7 @@ class RetryPolicy:
         if retries >= self.unhinted:
             return None
         pause = min(self.longest, self.first * 2.0**retries)
-        return pause * (1.0 + self.jitter * (2.0 * random.random() - 1.0))  # noqa: S311 - spreads load, guards nothing
+        return pause * (1.0 + self.jitter * random.random())  # noqa: S311 - spreads load, guards nothing
 
 
 def asked_pause(response: HTTPResponse) -> float | None:

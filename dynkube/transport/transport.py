@@ -182,7 +182,8 @@ class Transport:
             except NETWORK_ERRORS as error:
                 call.check_cancelled()
                 if connection.used and request.method in READS and is_hangup(error):
-                    # An idle connection the server had just closed: nothing is lost, the next one will do.
+                    # An idle connection the server had just closed: nothing is lost, a new one will do.
+                    route.pool.distrust()
                     call.resent += 1
                     continue
                 raise exchange_failure(error, route.place, call.limits, method=request.method, url=call.url) from error

@@ -13,6 +13,7 @@ import pytest
 from dynkube.config import Timeout
 from dynkube.errors import ConnectFailedError, RequestTimeoutError
 from dynkube.transport import ExponentialBackoff, HTTPRequest, HTTPResponse, RetryPolicy, Transport
+from dynkube.transport import connections as connections_module
 from dynkube.transport.backoff import backoff_from
 from transport.servers import answer, script
 
@@ -41,7 +42,7 @@ HINT = json.dumps({"kind": "Status", "details": {"retryAfterSeconds": 7}}).encod
         ("GET", _answer(429, body=HINT), [7.0] * 10),
         ("GET", _answer(429), [0.5, 1.0, 2.0, 4.0]),
         ("GET", _answer(429, "nonsense"), [0.5, 1.0, 2.0, 4.0]),
-        ("GET", _answer(429, "0"), [0.0] * 10),
+        ("GET", _answer(429, "0"), [0.5] * 10),
         ("GET", _answer(503), [0.5, 1.0, 2.0, 4.0]),
         ("GET", _answer(502), [0.5, 1.0, 2.0, 4.0]),
         ("GET", _answer(503, "2"), [2.0] * 10),
@@ -71,19 +72,25 @@ def test_what_is_retried_and_how_often(method: str, response: HTTPResponse, paus
 
 
 def test_a_date_is_as_good_as_seconds() -> None:
-    """Retry-After may be an HTTP date; one in the past means at once."""
+    """Retry-After may be an HTTP date; one in the past means as soon as ever."""
     soon = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=30), usegmt=True)
     pause = POLICY.after_answer("GET", 0, _answer(429, soon))
     assert pause is not None
     assert 25 < pause <= 30
-    assert POLICY.after_answer("GET", 0, _answer(429, "Fri, 31 Dec 1999 23:59:59 GMT")) == 0.0
+    assert POLICY.after_answer("GET", 0, _answer(429, "Fri, 31 Dec 1999 23:59:59 GMT")) == 0.5
+
+
+def test_a_server_that_wants_no_pause_gets_one() -> None:
+    """`Retry-After: 0` is not eleven requests at once: the first pause of the policy is the shortest there is."""
+    assert [POLICY.after_answer("GET", retries, _answer(503, "0")) for retries in range(11)] == [0.5] * 10 + [None]
+    assert POLICY.after_answer("POST", 0, _answer(429, "0")) == 0.5
 
 
 def test_pauses_without_a_hint_vary_but_stay_near() -> None:
-    """Jitter spreads pauses by a quarter each way and no further."""
+    """Jitter makes pauses longer by up to a quarter and never shorter."""
     pauses = {RetryPolicy().after_answer("GET", 1, _answer(503)) for _ in range(50)}
     assert len(pauses) > 1
-    assert all(pause is not None and 0.75 <= pause <= 1.25 for pause in pauses)
+    assert all(pause is not None and 1.0 <= pause <= 1.25 for pause in pauses)
 
 
 def test_a_broken_connection_is_retried_for_reads_only() -> None:
@@ -158,6 +165,31 @@ def test_a_read_on_a_connection_closed_at_that_moment_is_sent_at_once_on_another
     assert client.send(GET).status == 200
     assert pauses == []
     assert server.connections == 2
+
+
+def test_after_a_hang_up_no_connection_is_kept_for_a_second(
+    serve: Callable[..., Server], connect: Callable[..., Transport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that hangs up on every kept connection is asked on new ones, not everything twice."""
+    now = [1000.0]
+    monkeypatch.setattr(connections_module, "monotonic", lambda: now[0])
+
+    def handle(peer: Peer, request: Received) -> None:
+        used = sum(received.connection == peer.number for received in server.received) > 1
+        if used:
+            peer.close()
+        else:
+            peer.send(OK)
+
+    server = serve(handle)
+    client = connect(server)
+    for _ in range(6):
+        assert client.send(GET).status == 200
+    assert len(server.received) == 7
+    now[0] += 1.0
+    for _ in range(2):
+        assert client.send(GET).status == 200
+    assert len(server.received) == 10
 
 
 def test_a_pause_longer_than_the_deadline_is_not_begun(
