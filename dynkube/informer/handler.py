@@ -75,7 +75,12 @@ class HandlerRegistration:
         return self._queue.closed
 
     def wait_for_sync(self, timeout: float | None = None) -> bool:
-        """Block until `has_synced`, at most `timeout` seconds; say whether it is. False at once when it is removed."""
+        """Block until `has_synced`, at most `timeout` seconds; say whether it is.
+
+        False at once when it is removed, and for the handler itself, which cannot wait for its own next call.
+        """
+        if self._thread is threading.current_thread():
+            return self._synced
         return self._clock.wait(self._settled, timeout) and self._synced
 
     def remove(self, timeout: float | None = 0.0) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random as random_module
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from dynkube.errors import InvalidRequestError
@@ -49,11 +50,11 @@ class SharedInformer:
     `start()` begins, `stop()` ends it, for good; a `with` block does both. It lives through everything a watch lives
     through, 410 and refused permissions included: `on_error` is told each failure (also logged), and it goes on trying.
 
-    `indexers`: functions by name, besides the index `namespace`. `transform` changes objects before they are stored; it
-    must give the same result for an object it has already changed. `resync_period`: seconds after which handlers are
-    told every object again, as an update from itself; 0: never. No request is sent for it. `stream`: ask for
-    the initial state as a streaming list, falling back to pages of `page_size`. `name` appears in thread names and in
-    the `NotFound` of the lister, for instance "pods" or "deployments.apps".
+    `indexers`: functions by name, besides the index `namespace`, whose name is taken. `transform` changes objects
+    before they are stored; it must give the same result for an object it has already changed. `resync_period`: seconds
+    after which handlers are told every object again, as an update from itself; 0: never. No request is sent for it.
+    `stream`: ask for the initial state as a streaming list, falling back to pages of `page_size`. `name` appears in
+    thread names and in the `NotFound` of the lister, for instance "pods" or "deployments.apps".
     """
 
     def __init__(
@@ -72,13 +73,12 @@ class SharedInformer:
         clock: Clock = SYSTEM_CLOCK,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        if resync_period < 0:
-            raise InvalidRequestError(f"resync_period is a number of seconds from 0, not {resync_period!r}")
         self.name = name
         #: The store. Read it, never change what is in it.
-        self.indexer = Indexer({NAMESPACE_INDEX: index_by_namespace, **({} if indexers is None else indexers)})
+        self.indexer = Indexer({NAMESPACE_INDEX: index_by_namespace})
+        self.indexer.add_indexers({} if indexers is None else indexers)
         self._transform = transform
-        self._resync_period = resync_period
+        self._resync_period = _checked_period(resync_period)
         self._clock = clock
         self._lock = threading.RLock()  # held while the store is written and the handlers are queued for
         self._handlers: list[HandlerRegistration] = []
@@ -125,7 +125,8 @@ class SharedInformer:
     def wait_for_sync(self, timeout: float | None = None) -> bool:
         """Block until the store and every handler added so far have the initial state, at most `timeout` seconds.
 
-        Returns whether they have; False at once when the informer is stopped.
+        Returns whether they have; False at once when the informer is stopped, and for a handler that asks before it has
+        been told everything itself.
         """
         until = None if timeout is None else self._clock.monotonic() + timeout
         if not self._clock.wait(self._settled, timeout) or not self._synced:
@@ -150,13 +151,15 @@ class SharedInformer:
                 raise InvalidRequestError(f"the informer of {self.name} was stopped and cannot be started again")
             if not self._started:
                 self._started = True
+                for handler in self._handlers:
+                    handler.start()
                 self._reflector.start()
 
     def stop(self, timeout: float | None = 1.0) -> bool:
         """End watching and telling, from any thread; may be called again, and by a handler.
 
-        What waits for handlers is dropped. Returns whether all threads have ended within `timeout` seconds each; only a
-        handler that is still running can make that False.
+        What waits for handlers is dropped. Returns whether all threads have ended within `timeout` seconds (None: as
+        long as it takes); only a handler that is still running can make that False.
         """
         with self._lock:
             self._stopped = True
@@ -164,7 +167,11 @@ class SharedInformer:
             handlers = list(self._handlers)
         for handler in handlers:
             handler.close()
-        ended = [self._reflector.stop(timeout), *(handler.join(timeout) for handler in handlers)]
+        until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
+        ended = [self._reflector.stop(timeout)]
+        ended.extend(
+            handler.join(None if until is None else max(0.0, until - time.monotonic())) for handler in handlers
+        )
         return all(ended)
 
     def __enter__(self) -> Self:
@@ -200,9 +207,7 @@ class SharedInformer:
         """
         if on_add is None and on_update is None and on_delete is None:
             raise InvalidRequestError("a handler needs at least one of on_add, on_update and on_delete")
-        period = self._resync_period if resync_period is None else resync_period
-        if period < 0:
-            raise InvalidRequestError(f"resync_period is a number of seconds from 0, not {resync_period!r}")
+        period = self._resync_period if resync_period is None else _checked_period(resync_period)
         handler = HandlerRegistration(
             name=self.name,
             on_add=on_add,
@@ -221,8 +226,9 @@ class SharedInformer:
             handler.push(*(Delta(DeltaType.ADDED, object_key(obj), obj, None, True) for obj in self.indexer.values()))
             if self._synced:
                 handler.push(_SYNCED)
+            if self._started:
+                handler.start()
             self._handlers.append(handler)
-            handler.start()
         return handler
 
     def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
@@ -342,3 +348,9 @@ class SharedInformer:
             if changed is not None:
                 kept[key] = changed
         return kept
+
+
+def _checked_period(seconds: float) -> float:
+    if not 0 <= seconds <= threading.TIMEOUT_MAX:
+        raise InvalidRequestError(f"resync_period is a number of seconds from 0, not {seconds!r}")
+    return seconds

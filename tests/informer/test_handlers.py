@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from watch.fakes import MemoryServer
+from watch.fakes import MemoryServer, failure
 
-from dynkube.informer import SharedInformer
+from dynkube.errors import InvalidRequestError
+from dynkube.informer import NAMESPACE_INDEX, HandlerRegistration, SharedInformer, index_by_namespace
+from dynkube.watch import Backoff
 from informer.recording import Recorder
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
@@ -111,3 +115,236 @@ def test_the_version_is_not_behind_what_a_handler_was_told(server: MemoryServer)
         server.delete("a")
         recorder.wait_last("delete", "a")
     assert behind == []
+
+
+# When they come and go
+
+
+def test_handlers_of_an_informer_that_never_runs_cost_no_thread(server: MemoryServer) -> None:
+    """Before the start there is nothing to tell; what is never started need not be stopped either."""
+    before = set(threading.enumerate())
+    informer = SharedInformer(server)
+    handlers = [informer.add_handler(**Recorder().functions) for _ in range(3)]
+    assert set(threading.enumerate()) == before
+    assert handlers[0].remove(None)
+    assert not handlers[0].wait_for_sync(0)
+    assert not handlers[1].wait_for_sync(0)
+
+
+def test_a_handler_removed_before_the_start_is_told_nothing(server: MemoryServer) -> None:
+    """The others are told everything, as if it had never been there."""
+    server.apply("a")
+    removed, staying = Recorder(), Recorder()
+    informer = SharedInformer(server)
+    handler = informer.add_handler(**removed.functions)
+    informer.add_handler(**staying.functions)
+    handler.remove()
+    with informer:
+        staying.wait_calls(1)
+        assert informer.wait_for_sync(30)
+    assert removed.calls == []
+
+
+def test_a_handler_added_while_the_first_list_fails_is_told_the_initial_state(server: MemoryServer) -> None:
+    """Between the start and the sync it is as if it had been added before the start."""
+    server.refusals["list"].append(failure(503))
+    server.apply("a")
+    waiting, held = threading.Event(), threading.Event()
+
+    def hold(error: Exception) -> None:
+        waiting.set()
+        assert held.wait(30)
+
+    recorder = Recorder()
+    backoff = Backoff(initial=0.001, limit=0.001)
+    with SharedInformer(server, stream=False, on_error=hold, backoff=backoff) as informer:
+        assert waiting.wait(30)
+        handler = informer.add_handler(**recorder.functions)
+        assert not handler.has_synced
+        held.set()
+        assert handler.wait_for_sync(30)
+        assert recorder.calls == [("add", "a", "2", True)]
+
+
+def test_a_late_handler_is_not_synced_before_it_was_told(server: MemoryServer) -> None:
+    """That the store is synced says nothing about a handler that is still busy with the present state."""
+    server.apply("a")
+    gate = _Gate()
+    with SharedInformer(server) as informer:
+        assert informer.wait_for_sync(30)
+        handler = informer.add_handler(on_add=gate.on_add)
+        assert gate.entered.acquire(timeout=30)
+        assert informer.has_synced
+        assert not handler.has_synced
+        assert not informer.wait_for_sync(0)
+        gate.left.release()
+        assert handler.wait_for_sync(30)
+        assert informer.wait_for_sync(0)
+
+
+def test_a_deletion_of_the_initial_state_does_not_hold_the_sync_up(server: MemoryServer) -> None:
+    """What is deleted before a handler was told of it is told added and deleted, and the handler is synced between."""
+    server.apply("a")
+    server.apply("b")
+    gate, recorder = _Gate(), Recorder()
+    with SharedInformer(server) as informer:
+        handler = informer.add_handler(on_add=gate.on_add, on_delete=recorder.on_delete)
+        quick = Recorder()
+        informer.add_handler(**quick.functions)
+        assert gate.entered.acquire(timeout=30)
+        server.delete("b")
+        quick.wait_last("delete", "b")
+        assert not handler.has_synced
+        gate.left.release(2)
+        assert handler.wait_for_sync(30)
+        recorder.wait_last("delete", "b")
+    assert gate.names == ["a", "b"]
+
+
+def test_a_handler_can_add_a_handler(server: MemoryServer) -> None:
+    """One that is added in the middle of a call is told the present state, the object of that call included."""
+    added = Recorder()
+    handlers: list[HandlerRegistration] = []
+
+    def add(obj: dict[str, Any], is_initial: bool) -> None:
+        if not handlers:
+            handlers.append(informer.add_handler(**added.functions))
+
+    with SharedInformer(server) as informer:
+        informer.add_handler(on_add=add)
+        assert informer.wait_for_sync(30)
+        server.apply("a")
+        assert added.wait_calls(1) == [("add", "a", "2", True)]
+        server.apply("b")
+        assert added.wait_calls(2)[1] == ("add", "b", "3", False)
+        assert handlers[0].has_synced
+
+
+def test_a_handler_that_waits_for_its_own_sync_is_told_no(server: MemoryServer) -> None:
+    """It is being told the initial state: waiting for the end of that would be for ever."""
+    answers: list[bool] = []
+    handlers: list[HandlerRegistration] = []
+    told = threading.Event()
+
+    def ask(obj: dict[str, Any], is_initial: bool) -> None:
+        answers.extend([handlers[0].wait_for_sync(), informer.wait_for_sync()])
+        told.set()
+
+    server.apply("a")
+    informer = SharedInformer(server)
+    handlers.append(informer.add_handler(on_add=ask))
+    with informer:
+        assert told.wait(30)
+        assert handlers[0].wait_for_sync(30)
+    assert answers == [False, False]
+
+
+def test_stopping_takes_its_time_once(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of `stop` is for all threads together, however many handlers do not end."""
+    now = 100.0
+    allowed: list[float | None] = []
+
+    def join(handler: HandlerRegistration, timeout: float | None) -> bool:
+        nonlocal now
+        allowed.append(timeout)
+        now += timeout or 0.0
+        return False
+
+    informer = SharedInformer(server)
+    for _ in range(3):
+        informer.add_handler(**Recorder().functions)
+    monkeypatch.setattr("dynkube.informer.shared.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(HandlerRegistration, "join", join)
+    assert informer.stop(5.0) is False
+    assert allowed == [5.0, 0.0, 0.0]
+
+
+def test_the_index_by_namespace_cannot_be_another(server: MemoryServer) -> None:
+    """Listers depend on it."""
+    with pytest.raises(InvalidRequestError, match=NAMESPACE_INDEX):
+        SharedInformer(server, indexers={NAMESPACE_INDEX: index_by_namespace})
+
+
+@pytest.mark.parametrize("where", ["on_error", "transform", "handler"])
+def test_any_function_of_the_user_can_stop_the_informer(server: MemoryServer, where: str) -> None:
+    """Stopping from within ends everything but the thread it is called in, and that one right after."""
+    stopped = threading.Event()
+
+    def stop(*_: Any) -> Any:
+        assert informer.stop() is False
+        stopped.set()
+        return _[0]
+
+    options: dict[str, Any] = {} if where == "handler" else {where: stop}
+    server.refusals["list"].append(failure(503))
+    server.apply("a")
+    informer = SharedInformer(server, stream=False, backoff=Backoff(initial=0.001, limit=0.001), **options)
+    informer.add_handler(on_add=stop if where == "handler" else Recorder().on_add)
+    informer.start()
+    assert stopped.wait(30)
+    assert informer.stop(30)
+
+
+# Many at once
+
+
+def test_handlers_come_and_go_while_everything_changes(server: MemoryServer) -> None:
+    """Threads that add and remove handlers during writes, the start and the stop disturb nothing and nobody."""
+    informer = SharedInformer(server)
+    constant = Recorder()
+    informer.add_handler(**constant.functions)
+    refused = threading.Barrier(5)
+    unexpected: list[str] = []
+    stories: list[list[tuple[str, str, str, Any]]] = []
+
+    def come_and_go(seed: int) -> None:
+        rng = random.Random(seed)
+        mine: list[HandlerRegistration] = []
+        try:
+            while True:
+                recorder = Recorder()
+                stories.append(recorder.calls)
+                mine.append(informer.add_handler(**recorder.functions, coalesce=rng.random() < 0.5))
+                if len(mine) > 3:
+                    mine.pop(rng.randrange(4)).remove(rng.choice([0.0, None]))
+        except InvalidRequestError as error:
+            if "stopped" not in str(error):
+                unexpected.append(str(error))
+        refused.wait(30)
+
+    threads = [threading.Thread(target=come_and_go, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    rng = random.Random(99)
+    with informer:
+        for turn in range(200):
+            name = f"o{rng.randrange(8)}"
+            if name in server.objects and rng.random() < 0.4:
+                server.delete(name)
+            else:
+                server.apply(name, turn=turn)
+        server.apply("last")
+        constant.wait_last("add", "last")
+    refused.wait(30)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert informer.stop(30)
+    assert unexpected == []
+    for story in [constant.calls, *stories]:
+        _check_story(story)
+
+
+def _check_story(calls: list[tuple[str, str, str, Any]]) -> None:
+    """See that what a handler was told hangs together: nothing twice, nothing out of order, nothing from nowhere."""
+    known: dict[str, str] = {}
+    for kind, name, version, flag in calls:
+        assert (kind == "add") is (name not in known), calls
+        if kind == "update":
+            assert flag == known[name], calls
+        if kind != "add":
+            assert int(version) > int(known[name]), calls
+        if kind == "delete":
+            del known[name]
+        else:
+            known[name] = version

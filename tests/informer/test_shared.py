@@ -546,9 +546,10 @@ def test_each_handler_has_its_own_resync_period(server: MemoryServer) -> None:
 
 
 @pytest.mark.parametrize("where", ["informer", "handler"])
-def test_a_negative_period_is_refused(server: MemoryServer, where: str) -> None:
-    """A resync period is zero or more seconds."""
-    period: dict[str, Any] = {"resync_period": -1.0}
+@pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
+def test_a_period_that_is_none_is_refused(server: MemoryServer, where: str, seconds: float) -> None:
+    """A resync period is zero or more seconds that can be waited for."""
+    period: dict[str, Any] = {"resync_period": seconds}
     with pytest.raises(InvalidRequestError, match="resync_period"):
         (_informer(server, **period) if where == "informer" else _informer(server)).add_handler(
             **Recorder().functions, **period
