@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynkube.dynamic.resource import Resource
+from dynkube.dynamic.view import items_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ class MetadataResource(Resource):
         return _cut(answer)
 
     def _many(self, answer: JSONObject) -> JSONObject:
-        items = answer.get("items") or []
+        items = items_of(answer)
         if answer.get("kind") != "PartialObjectMetadataList":
             metadata = answer.get("metadata", {})
             answer = {"apiVersion": _API_VERSION, "kind": "PartialObjectMetadataList", "metadata": metadata}

@@ -9,6 +9,7 @@ from dynkube.config import UNSET
 from dynkube.dynamic.keywords import names_nearest_option
 from dynkube.dynamic.paging import PAGE_SIZE
 from dynkube.dynamic.resource import Resource
+from dynkube.dynamic.view import items_of
 from dynkube.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class PrintedResource(Resource):
     def _many(self, answer: JSONObject) -> JSONObject:
         if answer.get("kind") == "Table":
             return answer
-        return _plain_table(answer.get("items") or [], answer.get("metadata") or {})
+        return _plain_table(items_of(answer), answer.get("metadata") or {})
 
     def _as_list(self, answer: JSONObject) -> JSONObject:
         table = self._many(answer)

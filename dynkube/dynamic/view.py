@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic import requests
 from dynkube.dynamic.endpoint import JSON, Endpoint, prepare
-from dynkube.errors import NamespaceNotAllowedError, UnsupportedVerbError
+from dynkube.errors import NamespaceNotAllowedError, ResponseError, UnsupportedVerbError
 from dynkube.rest.paths import quote_segment
 
 if TYPE_CHECKING:
@@ -150,14 +150,24 @@ class View:
 
     def _many(self, answer: JSONObject) -> JSONObject:
         """Give each item the apiVersion and kind the server left out, from the list's own (client-go does the same)."""
-        items = answer.get("items")
-        if items is None:
-            answer["items"] = []
-            return answer
-        kind, api_version = answer.get("kind", ""), answer.get("apiVersion")
-        if items and kind.endswith("List") and "kind" not in items[0]:
+        items = answer["items"] = items_of(answer)
+        kind, api_version = str(answer.get("kind")), answer.get("apiVersion")
+        if kind.endswith("List"):
             own = kind[: -len("List")]
             for item in items:
                 if "kind" not in item and "apiVersion" not in item:
                     item["apiVersion"], item["kind"] = api_version, own
         return answer
+
+
+def items_of(answer: JSONObject) -> list[JSONObject]:
+    """Return the objects of a list. Go writes none as null, and some servers leave the field out then.
+
+    Raises ResponseError for what is no list, one object for instance: an empty one would say that all objects are gone.
+    """
+    items = answer.get("items")
+    if items is None and ("items" in answer or str(answer.get("kind")).endswith("List")):
+        return []
+    if not isinstance(items, list) or not {dict}.issuperset(map(type, items)):
+        raise ResponseError(f"the answer is no list of objects, but of kind {answer.get('kind')!r}")
+    return items

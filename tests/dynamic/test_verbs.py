@@ -16,6 +16,7 @@ from dynkube.errors import (
     InvalidRequestError,
     InvalidSelectorError,
     NotFound,
+    ResponseError,
     UnsupportedVerbError,
     status_error,
 )
@@ -95,6 +96,27 @@ def test_a_list_without_items_is_empty() -> None:
     """`"items": null`, as Go writes an empty slice, is an empty list."""
     answer: dict[str, Any] = {"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {}, "items": None}
     assert resource(FakeRest(answer)).list()["items"] == []
+    del answer["items"]
+    assert resource(FakeRest(answer)).list()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "web"}},
+        {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "rows": []},
+        {"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {}, "items": [None]},
+        {"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {}, "items": {}},
+        {},
+    ],
+)
+def test_what_is_no_list_is_not_taken_for_an_empty_one(answer: dict[str, Any]) -> None:
+    """An informer would report everything deleted: whatever view reads it, it is refused."""
+    for read in (resource, lambda rest: resource(rest).metadata()):
+        with pytest.raises(ResponseError, match="no list of objects"):
+            read(FakeRest(dict(answer))).list()
+        with pytest.raises(ResponseError, match="no list of objects"):
+            list(read(FakeRest(dict(answer))).iter())
 
 
 def test_create_fills_in_what_discovery_knows() -> None:
