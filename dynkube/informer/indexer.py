@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("dynkube.informer")
 
-#: Returns the values under which an object is to be found; none: not in this index.
+#: Returns the values under which an object is to be found, in a list or the like; an empty one: not in this index.
 IndexFunction: TypeAlias = "Callable[[JSONObject], Iterable[str]]"
 
 #: The index every informer has (client-go `cache.NamespaceIndex`).
@@ -27,6 +27,36 @@ NAMESPACE_INDEX = "namespace"
 def index_by_namespace(obj: JSONObject) -> Iterable[str]:
     """Return the namespace of an object; "" for one that has none."""
     return (obj["metadata"].get("namespace") or "",)
+
+
+@dataclass(slots=True)
+class _Index:
+    """The keys found under each value, and the values each key was found under when it was written.
+
+    The latter are kept instead of asking the function about the old object again: it might fail or answer otherwise
+    by then, or the object have been changed by somebody, and the key would stay where it does not belong for ever.
+    """
+
+    keys: dict[str, set[str]] = field(default_factory=dict)
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def write(self, key: str, values: tuple[str, ...]) -> None:
+        """Let a key be found under these values only."""
+        before = self.values.get(key, ())
+        if before == values:
+            return
+        for value in before:
+            keys = self.keys.get(value)
+            if keys is not None:
+                keys.discard(key)
+                if not keys:
+                    del self.keys[value]
+        for value in values:
+            self.keys.setdefault(value, set()).add(key)
+        if values:
+            self.values[key] = values
+        else:
+            self.values.pop(key, None)
 
 
 @dataclass(slots=True)
@@ -49,7 +79,7 @@ class Indexer:
         self._objects: dict[str, JSONObject] = {}
         self._functions: dict[str, IndexFunction] = {}
         # Built when first asked: most informers are never asked by index, and 50,000 entries cost 5 MB and 60 ms.
-        self._indexes: dict[str, dict[str, set[str]]] = {}
+        self._indexes: dict[str, _Index] = {}
         #: The version of the last state or event taken over; "" before the first.
         self.resource_version = ""
         self.add_indexers({} if indexers is None else indexers)
@@ -77,24 +107,24 @@ class Indexer:
     def by_index(self, name: str, value: str) -> list[JSONObject]:
         """Return the objects found under a value of an index. `InvalidRequestError` if there is no such index."""
         with self._lock:
-            return [self._objects[key] for key in self._index(name).get(value, ())]
+            return [self._objects[key] for key in self._index(name).keys.get(value, ())]
 
     def index_keys(self, name: str, value: str) -> list[str]:
         """Return the sorted keys found under a value of an index. `InvalidRequestError` if there is no such index."""
         with self._lock:
-            return sorted(self._index(name).get(value, ()))
+            return sorted(self._index(name).keys.get(value, ()))
 
     def index_values(self, name: str) -> list[str]:
         """Return the sorted values that lead to an object. `InvalidRequestError` if there is no such index."""
         with self._lock:
-            return sorted(self._index(name))
+            return sorted(self._index(name).keys)
 
     def alike(self, name: str, obj: JSONObject) -> list[JSONObject]:
         """Return the objects that share a value of the index with `obj`, which need not be stored itself."""
         with self._lock:
-            index = self._index(name)
+            index = self._index(name).keys
             keys: set[str] = set()
-            for value in self._values(name, obj):
+            for value in self._values(name, "the object asked about", obj):
                 keys |= index.get(value, set())
             return [self._objects[key] for key in sorted(keys)]
 
@@ -118,15 +148,14 @@ class Indexer:
         with self._lock:
             old = self._objects.get(key)
             self._objects[key] = obj
-            if self._indexes:
-                self._reindex(key, old, obj)
+            self._reindex(key, obj)
             return old
 
     def remove(self, key: str) -> JSONObject | None:
         """Remove an object and return it; None if there was none."""
         with self._lock:
             old = self._objects.pop(key, None)
-            self._reindex(key, old, None)
+            self._reindex(key, None)
             return old
 
     def fill(self, objects: dict[str, JSONObject], resource_version: str) -> None:
@@ -151,51 +180,45 @@ class Indexer:
             self._objects = present
             for key, old in old_objects.items():
                 if key not in present:
-                    self._reindex(key, old, None)
+                    self._reindex(key, None)
                     changes.deleted.append((key, old))
             for key, obj in present.items():
                 old = old_objects.get(key)
                 if old is not obj:
-                    self._reindex(key, old, obj)
+                    self._reindex(key, obj)
                     changes.written.append((key, old, obj))
             self.resource_version = resource_version
             return changes
 
-    def _index(self, name: str) -> dict[str, set[str]]:
+    def _index(self, name: str) -> _Index:
         index = self._indexes.get(name)
         if index is not None:
             return index
         if name not in self._functions:
             known = ", ".join(sorted(self._functions)) or "none"
             raise InvalidRequestError(f"there is no index {name!r}; there are: {known}")
-        index = {}
+        index = _Index()
         for key, obj in self._objects.items():
-            for value in self._values(name, obj):
-                index.setdefault(value, set()).add(key)
+            index.write(key, self._values(name, key, obj))
         self._indexes[name] = index
         return index
 
-    def _values(self, name: str, obj: JSONObject) -> tuple[str, ...]:
+    def _values(self, name: str, key: str, obj: JSONObject) -> tuple[str, ...]:
         try:
-            return tuple(self._functions[name](obj))
-        except Exception:  # a user's function must not stop the informer
-            _logger.exception("index %s failed for %s and does not contain it", name, object_key(obj))
+            answer: Any = self._functions[name](obj)
+            values = tuple(answer)
+            # A text is no list of its letters.
+            wrong = [answer] if isinstance(answer, str) else [value for value in values if not isinstance(value, str)]
+            if wrong:
+                raise TypeError(f"an index function returns str in a list, not {type(wrong[0]).__name__}")
+        except BaseException:  # SystemExit too: a user's function must not stop the informer
+            _logger.exception("index %s failed for %s and does not contain it", name, key)
             return ()
+        return values
 
-    def _reindex(self, key: str, old: JSONObject | None, new: JSONObject | None) -> None:
-        for name, index in self._indexes.items():
-            before = () if old is None else self._values(name, old)
-            after = () if new is None else self._values(name, new)
-            if before == after:
-                continue
-            for value in before:
-                keys = index.get(value)
-                if keys is not None:
-                    keys.discard(key)
-                    if not keys:
-                        del index[value]
-            for value in after:
-                index.setdefault(value, set()).add(key)
+    def _reindex(self, key: str, obj: JSONObject | None) -> None:
+        for name, index in tuple(self._indexes.items()):  # a function may ask, and so build, another index
+            index.write(key, () if obj is None else self._values(name, key, obj))
 
 
 def same_version(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

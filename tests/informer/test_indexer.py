@@ -115,6 +115,99 @@ def test_a_failing_index_function_harms_nothing_else(caplog: pytest.LogCaptureFi
     assert indexer.index_values("zone") == []
 
 
+@pytest.mark.parametrize("answer", ["x", None, [None], [1], [["x"]], [{}], 7], ids=repr)
+def test_an_answer_that_is_no_list_of_values_counts_as_a_failure(caplog: pytest.LogCaptureFixture, answer: Any) -> None:
+    """A function that returns a text instead of a list of them is told so, and its letters are not indexed."""
+    indexer = Indexer({"bad": lambda obj: answer, "zone": _by_zone})
+    assert indexer.index_values("bad") == []
+    indexer.put("ns/a", thing("a", zones=["x"]))
+    indexer.put("ns/a", thing("a", 2, zones=["y"]))
+    assert indexer.index_values("bad") == []
+    assert indexer.index_values("zone") == ["y"]
+    assert "index bad failed for ns/a" in caplog.text
+
+
+def test_values_may_come_in_anything_that_can_be_iterated() -> None:
+    """A generator, a set, a tuple or the keys of a dict do; a value returned twice counts once."""
+    answers: dict[str, Any] = {"a": ("x", "x"), "b": {"x"}, "c": {"x": 1}, "d": (value for value in ["x"])}
+    indexer = Indexer({"some": lambda obj: answers[obj["metadata"]["name"]]})
+    for name in answers:
+        indexer.put(f"ns/{name}", thing(name))
+    assert indexer.index_keys("some", "x") == ["ns/a", "ns/b", "ns/c", "ns/d"]
+    indexer.remove("ns/a")
+    assert indexer.index_keys("some", "x") == ["ns/b", "ns/c", "ns/d"]
+
+
+def test_an_object_that_somebody_changed_leaves_nothing_behind() -> None:
+    """An index knows where it put a key, whatever has become of the object since."""
+    shared = thing("a", zones=["x"])
+    indexer = _indexer(shared)
+    assert indexer.index_values("zone") == ["x"]
+    shared["zones"] = ["y"]  # which nobody may do
+    indexer.put("ns/a", thing("a", 2, zones=["z"]))
+    assert indexer.index_values("zone") == ["z"]
+    assert indexer.by_index("zone", "x") == []
+
+
+@pytest.mark.parametrize("later", [["other"], []], ids=["another answer", "none"])
+def test_a_function_that_changes_its_answer_leaves_nothing_behind(later: list[str]) -> None:
+    """After a removal no index leads to the object, even if the function would say otherwise now."""
+    answer = ["x"]
+    indexer = Indexer({"moody": lambda obj: answer})
+    assert indexer.index_values("moody") == []
+    indexer.put("ns/a", thing("a"))
+    answer = later
+    indexer.remove("ns/a")
+    assert indexer.index_values("moody") == []
+
+
+def test_a_function_that_fails_later_leaves_nothing_behind() -> None:
+    """An object the function no longer understands is taken out of the index."""
+    indexer = Indexer({"spec": lambda obj: [obj["spec"]]})
+    indexer.put("ns/a", thing("a", spec="x"))
+    assert indexer.index_keys("spec", "x") == ["ns/a"]
+    indexer.put("ns/a", thing("a", 2))
+    assert indexer.by_index("spec", "x") == []
+    indexer.remove("ns/a")
+    assert indexer.index_values("spec") == []
+
+
+def test_a_function_may_ask_the_store() -> None:
+    """One index can be made of another, asked for the first time in the middle of a write."""
+    indexer = _indexer(thing("a", zones=["x"]))
+    indexer.add_indexers({"alone": lambda obj: ["yes"] if len(indexer.by_index("zone", obj["zones"][0])) < 2 else []})
+    indexer.add_indexers({"first": lambda obj: indexer.index_keys("alone", "yes")[:1]})
+    assert indexer.index_values("first") == ["ns/a"]
+    indexer.put("ns/b", thing("b", zones=["y"]))
+    assert indexer.index_keys("alone", "yes") == ["ns/a", "ns/b"]
+
+
+def test_an_object_of_no_name_can_be_compared() -> None:
+    """What `alike` is given needs what the index looks at, and nothing else."""
+    indexer = _indexer(thing("a", zones=["x"]))
+    assert _names(indexer.alike("zone", {"zones": ["x"]})) == ["a"]
+
+
+def test_replace_takes_the_last_of_two_of_one_name() -> None:
+    """A state with duplicates, which no server sends, is one object, told once."""
+    indexer = _indexer()
+    first, second = thing("a", 1), thing("a", 2, zones=["x"])
+    assert indexer.replace([first, second], "2").written == [("ns/a", None, second)]
+    assert indexer.values() == [second]
+    assert indexer.index_keys("zone", "x") == ["ns/a"]
+
+
+def test_replace_moves_objects_in_the_index() -> None:
+    """A new state is found under its new values only, in indexes that were asked before."""
+    indexer = _indexer(thing("a", 1, zones=["x", "y"]), thing("b", 1, zones=["y"]), thing("c", 1, zones=["w"]))
+    assert indexer.index_values("zone") == ["w", "x", "y"]
+    indexer.replace([thing("a", 2, zones=["y", "z"]), thing("b", 1, zones=["y"])], "3")
+    assert {value: indexer.index_keys("zone", value) for value in indexer.index_values("zone")} == {
+        "y": ["ns/a", "ns/b"],
+        "z": ["ns/a"],
+    }
+
+
 def test_replace_tells_what_changed() -> None:
     """Gone, changed and new objects are reported; the unchanged stay the very objects they were."""
     kept, changed, gone = thing("kept", 1), thing("changed", 2), thing("gone", 3)
@@ -194,6 +287,38 @@ def test_can_be_read_while_it_is_written() -> None:
     for thread in threads:
         thread.join(10)
     assert mixed == []
+
+
+def test_indexes_can_be_added_while_the_store_is_written() -> None:
+    """Two threads that add and ask indexes during writes always see an index that is complete."""
+    indexer = _indexer(*(thing(f"fixed{index}", zones=["fixed"]) for index in range(20)))
+    wrong: list[int] = []
+
+    def add(who: str) -> None:
+        for turn in range(15):
+            indexer.add_indexers({f"{who}{turn}": _by_zone})
+            found = len(indexer.by_index(f"{who}{turn}", "fixed"))
+            if found != 20:
+                wrong.append(found)
+
+    threads = [threading.Thread(target=add, args=(who,)) for who in "ab"]
+    for thread in threads:
+        thread.start()
+    turn = 0
+    while turn < 20 or any(thread.is_alive() for thread in threads):
+        name = f"moving{turn % 7}"
+        if turn % 3:
+            indexer.put(f"ns/{name}", thing(name, turn, zones=["moving", str(turn)]))
+        else:
+            indexer.remove(f"ns/{name}")
+        turn += 1
+    for thread in threads:
+        thread.join(30)
+    assert wrong == []
+    moving = sorted(key for key in indexer.keys() if "moving" in key)  # noqa: SIM118 - a store is no dict
+    for index in indexer.indexers:
+        if index != NAMESPACE_INDEX:
+            assert indexer.index_keys(index, "moving") == moving
 
 
 def test_keys() -> None:
