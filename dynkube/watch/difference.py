@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Difference:
     """Remembers every object told of; compares by uid and resourceVersion, never by content."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, JSONObject] = {}
+    def __init__(self, known: Iterable[JSONObject] = ()) -> None:
+        self._known = {object_key(obj): obj for obj in known}
 
     def event(self, event: dict[str, Any]) -> None:
         """Take note of an event that is being handed out."""

@@ -15,7 +15,7 @@ from dynkube.watch.backoff import Backoff
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.machine import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, WatchMachine
 from dynkube.watch.protocol import IDLE_TIMEOUT
-from dynkube.watch.reading import gather, list_items, list_metadata, object_key, read_event
+from dynkube.watch.reading import gather, list_metadata, list_objects, object_key, read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ class WatchLoop:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._stream: EventStream | None = None
-        self._pages: list[JSONObject] = []
+        self._listed: dict[str, JSONObject] = {}
         self._limit = deadline
         self._deadline: float | None = None
         self._alarm: Alarm | None = None
@@ -147,8 +147,7 @@ class WatchLoop:
             self.stop()
 
     def _list(self, page: ListPage) -> Iterator[State]:
-        if page.first:
-            self._pages = []
+        listed, self._listed = self._listed, {}
         try:
             answer = self._source.list(
                 resource_version=page.resource_version,
@@ -156,18 +155,21 @@ class WatchLoop:
                 continue_=page.continue_,
                 cancellation=self._cancellation,
             )
-            metadata = list_metadata(answer)
+            metadata = list_metadata(answer, page.continue_)
+            objects = list_objects(answer)
         except DynkubeError as error:
             self._failed(error)
             return
         if self._over():
             return
-        self._pages.append(answer)
+        if not page.first:
+            listed.update(objects)
+            objects = listed
         if self._machine.listed(metadata):
-            pages, self._pages = self._pages, []
-            by_key = {object_key(obj): obj for page in pages for obj in list_items(page)}
-            del pages
-            yield State(by_key, self._machine.resource_version or "")
+            del answer, listed
+            yield State(objects, self._machine.resource_version or "")
+        else:
+            self._listed = objects
 
     def _open(self, action: OpenStream) -> None:
         server_timeout = SERVER_TIMEOUT[0] + int(self._random() * (SERVER_TIMEOUT[1] - SERVER_TIMEOUT[0] + 1))
@@ -178,6 +180,7 @@ class WatchLoop:
             left = max(self._deadline - self._clock.monotonic(), 0.001)
             server_timeout = min(server_timeout, max(1, math.ceil(left)))
         initial = action.send_initial_events
+        since = self._clock.monotonic()
         try:
             stream = self._source.watch(
                 resource_version=action.resource_version,
@@ -199,7 +202,7 @@ class WatchLoop:
         if stopped:
             stream.close()
             return
-        self._machine.opened(self._clock.monotonic())
+        self._machine.opened(since)
         if self._failures:
             _logger.info(
                 "watch stands again, from version %s, after %d failures", action.resource_version, self._failures
@@ -236,8 +239,11 @@ class WatchLoop:
                     state, initial = State(initial, version), {}
                     yield state
                     del state
-                else:
+                elif meaning is Meaning.BOOKMARK:
                     yield Bookmark(event)
+                else:
+                    _logger.info("the server does not mark the end of an initial state, listing instead")
+                    return
                 if self._over():
                     return
         except DynkubeError as error:

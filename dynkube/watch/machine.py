@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynkube.errors import (
     BadRequest,
-    Gone,
     InternalError,
     Invalid,
     RequestTimeoutError,
     ResponseError,
-    ServerTimeout,
-    ServiceUnavailable,
     StatusError,
     StorageReadError,
-    Timeout,
     TooManyRequests,
     TransportError,
 )
+from dynkube.watch.failures import is_connection, is_expired, is_passing, version_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +32,10 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 500
 #: A stream shorter than this that brought nothing is a failure, and two starts are at least this far apart (seconds).
 SHORTEST_STREAM: Final = 1.0
+#: A streaming list that the server ends after so long without its last bookmark is none (seconds).
+LONGEST_INITIAL: Final = 60.0
 #: The annotation of the bookmark that ends the initial state of a streaming list.
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
-
-#: Answers after which the same request may succeed.
-_PASSING = (TooManyRequests, InternalError, ServiceUnavailable, ServerTimeout, Timeout, StorageReadError)
 
 
 class Start(enum.Enum):
@@ -123,6 +119,8 @@ class Meaning(enum.Enum):
     COMPLETE = "complete"
     #: News about the resourceVersion only.
     BOOKMARK = "bookmark"
+    #: Proof that the server does not mark the end of the initial state: nothing of this stream counts.
+    VOID = "void"
 
 
 class WatchMachine:
@@ -143,8 +141,10 @@ class WatchMachine:
         self._unordered = False  # the open stream is in its synthetic ADDED events, whose versions have no order
         self._established = False
         self._opened_at: float | None = None
+        self._gap = 0.0  # how soon after now the stream that has just ended may be replaced, in seconds
         self._events = 0
-        self._short = 0  # streams in a row that ended at once and empty
+        self._fruitless = 0  # streams in a row that brought nothing and ended at once or with an internal error
+        self._broken_off = 0  # streaming lists in a row that ended before their last bookmark
         self._listed_version: str | None = None
         if policy.start is Start.WATCH:
             self.action = self._resume()
@@ -177,11 +177,14 @@ class WatchMachine:
         self.action = self._resume()
         return True
 
-    def opened(self, now: float) -> None:
-        """Take note that the stream stands: the server answered 200."""
+    def opened(self, since: float) -> None:
+        """Take note that the stream stands: the server answered 200 to the request sent at `since`.
+
+        Not the time of the answer: some proxies hold it back until the first event, or the end.
+        """
         stream = self._expected(OpenStream)
         self._established = True
-        self._opened_at = now
+        self._opened_at = since
         self._events = 0
         self._initial = self._policy.start is not Start.WATCH and stream.send_initial_events
         self._unordered = stream.resource_version in {None, "", "0"} or stream.send_initial_events
@@ -193,12 +196,16 @@ class WatchMachine:
         if kind == "BOOKMARK":
             last = (annotations or {}).get(INITIAL_EVENTS_END) == "true"
             if self._initial and not last:
-                return Meaning.BOOKMARK
+                # One that knows streaming lists sends none before the one that ends the state.
+                self._initial = self._streams = False
+                self._list()
+                return Meaning.VOID
             self._unordered = self._wants_state = False
             self.resource_version = version
             if self._initial:
                 self._initial = False
                 self._unavailable = False
+                self._broken_off = 0
                 return Meaning.COMPLETE
             return Meaning.BOOKMARK
         if self._initial:
@@ -239,7 +246,7 @@ class WatchMachine:
         if is_expired(error) and page.continue_ is not None:
             # The token ran out between two pages. Everything at once cannot expire (client-go's full list fallback).
             self.action = ListPage(self._list_version(), None, None, first=True)
-        elif _version_unavailable(error) and page.resource_version is not None:
+        elif version_unavailable(error) and page.resource_version is not None:
             self._unavailable = True
             self._list()
         elif self._forgivable(error):
@@ -250,7 +257,7 @@ class WatchMachine:
     def _open_failed(self, stream: OpenStream, error: Exception) -> None:
         if self._policy.start is not Start.WATCH and stream.send_initial_events:
             self._streaming_list_failed(stream, error)
-        elif _version_unavailable(error):
+        elif version_unavailable(error):
             self._expired(error)
         elif self._forgivable(error):
             # A refusal that will not pass by itself leaves lists as the only way to stay up to date.
@@ -259,20 +266,22 @@ class WatchMachine:
             self.action = Fail(error)
 
     def _streaming_list_failed(self, stream: OpenStream, error: Exception) -> None:
-        if _version_unavailable(error):
+        if version_unavailable(error):
             unavailable = stream.resource_version is not None
             self._unavailable = True
             if unavailable:
                 self._renew()
             else:
                 self._pause(error, None)
-        elif isinstance(error, TooManyRequests) or (_is_connection(error) and self._forgivable(error)):
+        elif isinstance(error, TooManyRequests) or (is_connection(error) and self._forgivable(error)):
             self._pause(error, None)
         else:
             # A server that does not know streaming lists says so with 422 (400 from some proxies): not asked again.
             # Any other refusal may concern this round only. The list that follows tells.
             self._streams = self._streams and not isinstance(error, Invalid | BadRequest)
             self._list()
+            if getattr(error, "retry_after", None):
+                self._pause(error, self.action)
 
     def _stream_over(self, error: Exception | None, now: float) -> None:
         self._expected(ReadStream)
@@ -280,45 +289,63 @@ class WatchMachine:
         empty = self._events == 0
         short = lived < SHORTEST_STREAM and empty
         initial, self._initial = self._initial, False
-        self._short = self._short + 1 if short else 0
+        self._gap = max(0.0, SHORTEST_STREAM - lived)
+        self._fruitless = self._fruitless + 1 if short or (empty and isinstance(error, InternalError)) else 0
         if isinstance(error, StatusError):
             self._error_event(error, initial=initial)
-        elif initial and (short or isinstance(error, RequestTimeoutError | ResponseError)):
-            # A server that ignores sendInitialEvents never sends the last bookmark.
-            self._streams = self._streams and not isinstance(error, RequestTimeoutError)
+        elif initial and (short or self._never_complete(error, lived)):
             self._list()
         elif short:
             # client-go takes the state anew at once; one short stream also comes from a server going down in order.
-            self._pause(error, None if self._short > 1 else self._resume())
+            self._pause(error, None if self._fruitless > 1 else self._resume())
         else:
             following = self._streaming_list() if initial else self._resume()
-            gap = max(0.0, SHORTEST_STREAM - lived)
             self._after_pause = following
-            self.action = Pause(gap, backoff=False) if gap else following
+            self.action = Pause(self._gap, backoff=False) if self._gap else following
+        self._gap = 0.0
+
+    def _never_complete(self, error: Exception | None, lived: float) -> bool:
+        """Tell whether a streaming list that broke off is not worth beginning again, in this round or ever."""
+        self._broken_off += 1
+        # A server that ignores sendInitialEvents never sends the last bookmark: it falls silent, or tells of changes
+        # until the time it was given is over. So does one that cannot send the whole state in that time.
+        if isinstance(error, RequestTimeoutError) or (error is None and lived >= LONGEST_INITIAL):
+            self._streams = False
+            return True
+        return isinstance(error, ResponseError) or self._broken_off > 1
 
     def _error_event(self, error: StatusError, *, initial: bool) -> None:
         if initial:
             self._streaming_list_failed(self._streaming_list(), error)
-        elif _version_unavailable(error):
+        elif version_unavailable(error):
             self._expired(error)
+        elif isinstance(error, StorageReadError):
+            # An object that could no longer be read was deleted. Its event cannot be sent, not later either, and all
+            # that came after it waits behind.
+            self._lost(error)
         elif is_passing(error):
-            self._pause(error, self._resume())
+            # An internal error that comes again at the same place may be of one event that cannot be sent.
+            again = isinstance(error, InternalError) and self._fruitless > 1
+            self._pause(error, None if again else self._resume())
         elif self._policy.patient:
             self._pause(error, None)
         else:
             self.action = Fail(error)
 
     def _expired(self, error: Exception) -> None:
-        if not self._relists:
-            if is_expired(error):
-                self.action = Fail(error)
-            else:
-                self._pause(error, self._resume())
-            return
-        if not is_expired(error):
-            self._unavailable = True
-        # The pause also comes before the first relist: after a compaction every watcher is here at once.
-        self._pause(error, None)
+        if is_expired(error):
+            self._lost(error)
+        else:
+            self._unavailable = self._relists
+            self._pause(error, None)
+
+    def _lost(self, error: Exception) -> None:
+        """Events since the last one are lost: only the state taken anew tells what they were."""
+        if self._relists:
+            # The pause also comes before the first relist: after a compaction every watcher is here at once.
+            self._pause(error, None)
+        else:
+            self.action = Fail(error)
 
     def _pause(self, error: Exception | None, following: Action | None) -> None:
         """Back off, then do `following`; None: take the state anew, or resume where the owner has asked for none."""
@@ -326,7 +353,7 @@ class WatchMachine:
             self._renew()
             following = self.action
         self._after_pause = following
-        self.action = Pause(getattr(error, "retry_after", None) or 0.0, backoff=True)
+        self.action = Pause(max(getattr(error, "retry_after", None) or 0.0, self._gap), backoff=True)
 
     def _forgivable(self, error: Exception) -> bool:
         """Tell whether to try the request again: what meets the very first one is the caller's, as for any call."""
@@ -340,7 +367,7 @@ class WatchMachine:
 
     def _renew(self) -> None:
         """Take the state anew: from a known version if the owner has a state, else from the start."""
-        self._short = 0
+        self._fruitless = 0
         if not self._relists:
             self.action = self._resume()
         elif self._streams:
@@ -361,6 +388,7 @@ class WatchMachine:
         return "0" if self.resource_version is None else self.resource_version
 
     def _list(self) -> None:
+        self._broken_off = 0
         version = self._list_version()
         limit = self._policy.page_size
         if limit is None and (self._pages_any_version or version in {None, "0"}):
@@ -373,31 +401,3 @@ class WatchMachine:
             message = f"the watch machine expects the outcome of {self.action!r}"
             raise RuntimeError(message)  # noqa: TRY004 - a wrong order of calls, not a wrong type
         return self.action
-
-
-def is_expired(error: Exception) -> bool:
-    """Tell whether the server no longer has the requested resourceVersion or continue token (410, either reason)."""
-    return isinstance(error, Gone)
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether the server refused for now only: overload, a failure of its own, a shutdown."""
-    return isinstance(error, _PASSING) or (isinstance(error, StatusError) and error.code >= 500)
-
-
-def is_version_too_large(error: Exception) -> bool:
-    """Tell whether the server has not yet reached the requested resourceVersion (restored from a backup, or behind)."""
-    if not isinstance(error, StatusError):
-        return False
-    if error.has_cause("ResourceVersionTooLarge"):
-        return True
-    texts = [error.message, *(str(cause.get("message", "")) for cause in error.causes)]
-    return isinstance(error, Timeout) and any("Too large resource version" in text for text in texts)
-
-
-def _is_connection(error: Exception) -> bool:
-    return isinstance(error, TransportError) and not isinstance(error, ResponseError)
-
-
-def _version_unavailable(error: Exception) -> bool:
-    return is_expired(error) or is_version_too_large(error)

@@ -47,6 +47,7 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str] | 
         if kind == "BOOKMARK":
             usable = isinstance(version, str) and version != ""
             annotations = metadata.get("annotations")
+            usable = usable and isinstance(annotations, dict | None)
         else:
             usable = kind in _CHANGES and isinstance(version, str) and version != ""
             # A watch asked for as a Table sends tables of one row: they have the version of their object, not its name.
@@ -92,25 +93,39 @@ def gather(objects: list[JSONObject], gathered: dict[str, JSONObject]) -> int:
     return len(objects)
 
 
-def list_metadata(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the metadata of a list. Raises `ResponseError` if this is no list or has no resourceVersion."""
+def list_metadata(answer: Mapping[str, Any], continued: str | None = None) -> Mapping[str, Any]:
+    """Return the metadata of a page of a list, asked for with the token `continued`.
+
+    Raises `ResponseError` if this is no list, has no resourceVersion, or leads back to itself.
+    """
     metadata = answer.get("metadata") if isinstance(answer, dict) else None
-    if not isinstance(metadata, dict) or not isinstance(answer.get("items"), list | None):
+    # Null items are how Go writes none; a table, or the object of another path, has no such member.
+    if not isinstance(metadata, dict) or not isinstance(answer.get("items", ""), list | None):
         raise ResponseError("this is no list: it has no metadata or its items are no array")
-    if not isinstance(metadata.get("resourceVersion"), str):
+    version = metadata.get("resourceVersion")
+    if not isinstance(version, str) or not version:
         raise ResponseError("this list has no resourceVersion and cannot be watched from")
+    token = metadata.get("continue")
+    if not isinstance(token, str | None) or (token and token == continued):
+        raise ResponseError("this page of a list has no token to go on with, but the one that led to it")
     return metadata
 
 
-def list_items(answer: Mapping[str, Any]) -> list[JSONObject]:
-    """Return the objects of a list, each with `apiVersion` and `kind`, which servers leave out of built-in lists."""
+def list_objects(answer: Mapping[str, Any]) -> dict[str, JSONObject]:
+    """Return the objects of a list by key, each with `apiVersion` and `kind`, which built-in lists leave out.
+
+    Raises `ResponseError` if one of them is no object or has no name.
+    """
     items: list[JSONObject] = answer.get("items") or []
-    kind = answer.get("kind", "")
+    kind = answer.get("kind")
     api_version = answer.get("apiVersion")
-    if api_version and kind.endswith("List") and kind != "List":
-        item_kind = kind[: -len("List")]
-        for item in items:
-            if "kind" not in item:
-                item["apiVersion"] = api_version
-                item["kind"] = item_kind
-    return items
+    try:
+        if api_version and isinstance(kind, str) and kind.endswith("List") and kind != "List":
+            item_kind = kind[: -len("List")]
+            for item in items:
+                if "kind" not in item:
+                    item["apiVersion"] = api_version
+                    item["kind"] = item_kind
+        return {object_key(item): item for item in items}
+    except (KeyError, TypeError, AttributeError):
+        raise ResponseError("this is no list of objects: an item has no name") from None

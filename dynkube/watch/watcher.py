@@ -9,16 +9,17 @@ from dynkube.errors import InvalidRequestError
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.difference import Difference
 from dynkube.watch.loop import Bookmark, Change, State, WatchLoop
-from dynkube.watch.machine import Policy, Start
+from dynkube.watch.machine import INITIAL_EVENTS_END, Policy, Start
 from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import object_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from dynkube.objects import JSONObject
     from dynkube.watch.backoff import Backoff
     from dynkube.watch.protocol import ListerWatcher
 
@@ -36,9 +37,11 @@ class Watcher:
     because some are lost. With it the objects are listed, at the start and after each 410, and
     what differs from the events handed out so far comes as events: a missed deletion as DELETED with the last known
     object, an object deleted and made again under the same name as DELETED and ADDED. This keeps every object in
-    memory.
+    memory. `known`: the objects you have already, of the list whose version is `resource_version` or from an earlier
+    run; they count as handed out.
     `send_initial_events`: ask the server to mark the end of the initial ADDED events with a bookmark (streaming lists).
-    `allow_bookmarks`: hand out BOOKMARK events too; they are always asked for and used.
+    `allow_bookmarks`: hand out BOOKMARK events too; they are always asked for and used. With `relist` one marked as the
+    end of initial events, as streaming lists have it, follows each state taken anew.
     `idle_timeout`: silence after which a connection counts as dead, in seconds; None: 5 s after the time at which the
     server was asked to end the watch (5 to 10 min).
 
@@ -52,6 +55,7 @@ class Watcher:
         *,
         resource_version: str | None = None,
         relist: bool = False,
+        known: Iterable[JSONObject] = (),
         timeout: float | None = None,
         allow_bookmarks: bool = False,
         send_initial_events: bool = False,
@@ -64,6 +68,9 @@ class Watcher:
             raise InvalidRequestError(f"the timeout of a watch is a number of seconds from 0, not {timeout!r}")
         if idle_timeout is not None and idle_timeout <= 0:
             raise InvalidRequestError(f"idle_timeout is a positive number of seconds, not {idle_timeout!r}")
+        known = tuple(known)
+        if known and not relist:
+            raise InvalidRequestError("known objects are what relist=True compares with; leave them out without it")
         start = Start.WATCH
         if relist and resource_version is None:
             start = Start.STREAM if send_initial_events else Start.LIST
@@ -74,7 +81,7 @@ class Watcher:
             resource_version=resource_version,
         )
         self._allow_bookmarks = allow_bookmarks
-        self._difference = Difference() if relist else None
+        self._difference = Difference(known) if relist else None
         self._seen: dict[str, str] | None = {}
         self._loop = WatchLoop(
             source, policy, deadline=timeout, idle_timeout=idle_timeout, backoff=backoff, clock=clock, random=random
@@ -141,6 +148,10 @@ class Watcher:
     def _changes(self, state: State) -> Generator[dict[str, Any], None, None]:
         if self._difference is not None:
             yield from self._difference.state(state.objects)
+            if self._allow_bookmarks:
+                annotations = {INITIAL_EVENTS_END: "true"}
+                metadata = {"resourceVersion": state.resource_version, "annotations": annotations}
+                yield {"type": "BOOKMARK", "object": {"metadata": metadata}}
 
     def _repeated(self, event: dict[str, Any]) -> bool:
         """Tell whether this initial ADDED was handed out already, over a connection that broke too early to resume."""

@@ -1,0 +1,254 @@
+"""Tests of the transitions where asking again does not help: unsendable events, initial states without an end."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynkube.watch.machine import LONGEST_INITIAL, Fail, ListPage, Meaning, OpenStream, Pause, Policy, WatchMachine
+from watch.fakes import broken, expired, failure, refused, too_large
+from watch.machines import BACK_OFF, END, after_pause, listed, lister, next_action, opened, plain, streamer
+
+FIRST_LIST = ListPage("0", 500, None, first=True)
+FIRST_STREAM = OpenStream(None, send_initial_events=True)
+
+
+def _unreadable() -> Exception:
+    """Return what the server says when an object it cannot read any more was deleted all the same."""
+    return failure(500, "StorageReadError", message="corrupt object has been deleted")
+
+
+# Events that cannot be sent
+
+
+def test_a_deletion_that_cannot_be_sent_leads_to_a_list() -> None:
+    """The event stands between the watch and all later ones, for ever: only the state tells what happened."""
+    machine = opened(listed(lister(), "10"))
+    machine.event("ADDED", "14")
+    machine.failed(_unreadable(), 50.0)
+    assert next_action(machine) == BACK_OFF
+    assert after_pause(machine) == ListPage("14", None, None, first=True)
+
+
+def test_a_deletion_that_cannot_be_sent_is_the_callers() -> None:
+    """A plain watch has lost an event, as with 410, and does not ask for it for ever."""
+    machine = opened(plain())
+    error = _unreadable()
+    machine.failed(error, 50.0)
+    assert next_action(machine) == Fail(error)
+
+
+def test_storage_that_cannot_be_read_for_the_list_is_waited_for() -> None:
+    """A list or a watch that is refused for it has lost nothing and may succeed later."""
+    machine = lister()
+    machine.failed(_unreadable(), 0.0)
+    assert after_pause(machine) == FIRST_LIST
+    opened_later = plain()
+    opened_later.failed(_unreadable(), 0.0)
+    assert after_pause(opened_later) == OpenStream("7", send_initial_events=False)
+
+
+def test_one_internal_error_needs_no_list() -> None:
+    """A database without a leader has one again soon: the watch goes on where it was."""
+    machine = opened(listed(lister(), "10"))
+    machine.failed(failure(500, "InternalError"), 50.0)
+    assert next_action(machine) == BACK_OFF
+    assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+
+
+def test_an_internal_error_that_comes_again_leads_to_a_list() -> None:
+    """Twice at the same place, the server may be unable to send one event; its state it may."""
+    machine = opened(listed(lister(), "10"))
+    machine.failed(failure(500, "InternalError"), 50.0)
+    opened(_resumed(machine), 60.0)
+    machine.failed(failure(500, "InternalError"), 110.0)
+    assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
+def test_internal_errors_between_events_need_no_list() -> None:
+    """As long as each stream brings something the watch is resumed, however often it fails."""
+    machine = listed(lister(), "10")
+    for version in range(11, 16):
+        opened(machine, 0.0)
+        machine.event("MODIFIED", str(version))
+        machine.failed(failure(500, "InternalError"), 50.0)
+        assert after_pause(machine) == OpenStream(str(version), send_initial_events=False)
+
+
+def test_a_plain_watch_rides_over_internal_errors() -> None:
+    """Without a state to take there is nothing but resuming, at the pace of the backoff."""
+    machine = opened(plain())
+    for _ in range(5):
+        machine.failed(failure(500, "InternalError"), 50.0)
+        assert next_action(machine) == BACK_OFF
+        opened(_resumed(machine), 0.0)
+
+
+@pytest.mark.parametrize("error", [failure(429), failure(503), failure(504, "Timeout")], ids=["429", "503", "504"])
+def test_overload_never_leads_to_a_list(error: Exception) -> None:
+    """A list is what a server in trouble can least use: the watch is resumed for as long as it takes."""
+    machine = opened(listed(lister(), "10"))
+    for _ in range(5):
+        machine.failed(error, 50.0)
+        assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+        opened(machine, 0.0)
+
+
+def _resumed(machine: WatchMachine) -> WatchMachine:
+    assert after_pause(machine) == OpenStream(machine.resource_version, send_initial_events=False)
+    return machine
+
+
+# Versions
+
+
+def test_versions_are_not_compared() -> None:
+    """What came last counts, an event or a bookmark of a lower number included: the order is the server's."""
+    machine = opened(plain("100"))
+    machine.event("MODIFIED", "55")
+    assert machine.resource_version == "55"
+    machine.event("BOOKMARK", "40")
+    assert machine.resource_version == "40"
+
+
+def test_a_version_beyond_the_servers_is_asked_for_no_more() -> None:
+    """After the most recent state the lists are at its version again."""
+    machine = opened(listed(lister(), "30"))
+    machine.failed(expired(), 5.0)
+    after_pause(machine)
+    machine.failed(too_large(), 6.0)
+    assert next_action(machine) == ListPage(None, 500, None, first=True)
+    opened(listed(machine, "20"), 7.0)
+    machine.failed(expired(), 10.0)
+    assert after_pause(machine) == ListPage("20", None, None, first=True)
+
+
+def test_pages_of_the_most_recent_state_say_nothing_of_the_watch_cache() -> None:
+    """Only a list at "0" that comes in pages does; the next list is not paged."""
+    machine = opened(listed(lister(), "10"))
+    machine.failed(expired(), 5.0)
+    after_pause(machine)
+    machine.failed(expired(), 6.0)
+    machine.listed({"resourceVersion": "20", "continue": "t"})
+    machine.listed({"resourceVersion": "20"})
+    opened(machine, 7.0)
+    machine.failed(expired(), 10.0)
+    assert after_pause(machine) == ListPage("20", None, None, first=True)
+
+
+@pytest.mark.parametrize("error", [expired(), failure(410, "Gone")], ids=["Expired", "Gone"])
+def test_a_token_that_expires_in_a_relist_leads_to_a_full_list_at_the_version(error: Exception) -> None:
+    """The list without a limit is not older than what is known, and if that is gone too, the most recent one."""
+    machine = opened(listed(lister(page_size=4), "10"))
+    machine.failed(expired(), 5.0)
+    assert after_pause(machine) == ListPage("10", 4, None, first=True)
+    machine.listed({"resourceVersion": "11", "continue": "t"})
+    machine.failed(error, 6.0)
+    assert next_action(machine) == ListPage("10", None, None, first=True)
+    machine.failed(error, 6.0)
+    assert next_action(machine) == ListPage(None, 4, None, first=True)
+    machine.listed({"resourceVersion": "12", "continue": "u"})
+    machine.failed(error, 6.0)
+    assert next_action(machine) == ListPage(None, None, None, first=True)
+    machine.failed(error, 6.0)
+    assert next_action(machine) == BACK_OFF
+
+
+@pytest.mark.parametrize("error", [failure(500), failure(429), failure(403), refused(), broken()])
+def test_pages_are_asked_for_from_the_first_after_any_other_failure(error: Exception) -> None:
+    """What was gathered is void: it may be of a state that is no longer to be had."""
+    machine = lister()
+    machine.listed({"resourceVersion": "10", "continue": "t"})
+    machine.failed(error, 0.0)
+    assert next_action(machine) == BACK_OFF
+    assert after_pause(machine) == FIRST_LIST
+
+
+def test_a_list_waits_as_long_as_the_server_asks() -> None:
+    """`Retry-After` of the very first list is honoured."""
+    machine = lister()
+    machine.failed(failure(429, "TooManyRequests", retry_after=17), 0.0)
+    assert next_action(machine) == Pause(17.0, backoff=True)
+
+
+# Initial states without an end
+
+
+def test_a_bookmark_without_the_mark_proves_that_there_is_no_end() -> None:
+    """Servers that know streaming lists send none before the marked one: a list follows at once, now and later."""
+    machine = opened(streamer())
+    machine.event("ADDED", "5")
+    assert machine.event("BOOKMARK", "6") is Meaning.VOID
+    assert next_action(machine) == FIRST_LIST
+    assert machine.resource_version is None
+    opened(listed(machine))
+    machine.failed(expired(), 5.0)
+    assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
+def test_the_mark_has_to_be_true() -> None:
+    """The annotation with another value is no end."""
+    machine = opened(streamer())
+    assert machine.event("BOOKMARK", "6", {"k8s.io/initial-events-end": "false"}) is Meaning.VOID
+
+
+def test_a_streaming_list_that_ends_in_order_and_late_is_none() -> None:
+    """Changes kept it from falling silent until the server's time was over: it is listed, now and later."""
+    machine = opened(streamer())
+    machine.event("ADDED", "5")
+    machine.ended(LONGEST_INITIAL)
+    assert next_action(machine) == FIRST_LIST
+    opened(listed(machine), 400.0)
+    machine.failed(expired(), 450.0)
+    assert isinstance(after_pause(machine), ListPage)
+
+
+@pytest.mark.parametrize("error", [None, refused()], ids=["ended", "reset"])
+def test_a_streaming_list_that_breaks_off_twice_is_listed(error: Exception | None) -> None:
+    """Something on the way may not let it through whole; the round after that is streamed again."""
+    machine = opened(streamer())
+    _breaks_off(machine, error)
+    assert after_pause(machine) == FIRST_STREAM
+    _breaks_off(opened(machine), error)
+    assert next_action(machine) == FIRST_LIST
+    opened(listed(machine))
+    machine.failed(expired(), 5.0)
+    assert after_pause(machine) == OpenStream("10", send_initial_events=True)
+
+
+def test_a_streaming_list_that_was_complete_makes_up_for_one_that_broke_off() -> None:
+    """Only two in a row are too many."""
+    machine = opened(streamer())
+    _breaks_off(machine, None)
+    after_pause(machine)
+    opened(machine).event("BOOKMARK", "9", END)
+    machine.failed(expired(), 50.0)
+    after_pause(machine)
+    _breaks_off(opened(machine), None)
+    assert after_pause(machine) == OpenStream("9", send_initial_events=True)
+
+
+def _breaks_off(machine: WatchMachine, error: Exception | None) -> None:
+    machine.event("ADDED", "5")
+    if error is None:
+        machine.ended(0.5)
+    else:
+        machine.failed(error, 0.5)
+
+
+@pytest.mark.parametrize("established", [False, True], ids=["on connect", "in the stream"])
+def test_the_list_after_a_refused_streaming_list_waits_as_long_as_the_server_asks(*, established: bool) -> None:
+    """503 with `Retry-After` leads to a list, but not before its time."""
+    machine = streamer()
+    if established:
+        opened(machine)
+    machine.failed(failure(503, "ServiceUnavailable", retry_after=9), 3.0)
+    assert next_action(machine) == Pause(9.0, backoff=True)
+    assert after_pause(machine) == FIRST_LIST
+
+
+def test_initial_events_of_a_plain_watch_end_at_any_bookmark() -> None:
+    """Whoever asked for events and not for a state goes on from whatever bookmark comes."""
+    machine = opened(WatchMachine(Policy(send_initial_events=True)))
+    machine.event("ADDED", "5")
+    assert machine.event("BOOKMARK", "6") is Meaning.BOOKMARK
+    assert machine.resource_version == "6"
