@@ -42,11 +42,13 @@ class Candidate:
         self._observed: LeaderRecord | None = None
         self._observed_at = 0.0
         self._leads_until: float | None = None
+        self._lease_until: float | None = None
 
     @property
     def leader(self) -> str:
         """The holder as last seen; "" if nobody or not known yet."""
-        return self._observed.holder if self._observed is not None else ""
+        observed = self._observed  # once: another thread may change it
+        return observed.holder if observed is not None else ""
 
     @property
     def leads_until(self) -> float | None:
@@ -56,7 +58,13 @@ class Candidate:
     @property
     def leads(self) -> bool:
         """Whether this candidate leads at this moment."""
-        return self._leads_until is not None and self._clock.monotonic() < self._leads_until
+        until = self._leads_until  # once: another thread may change it
+        return until is not None and self._clock.monotonic() < until
+
+    @property
+    def lease_until(self) -> float | None:
+        """The moment from which others may take the lease this candidate wrote last; None: it did not, or freed it."""
+        return self._lease_until
 
     def attempt(self) -> bool:
         """Take the lease if it is free, renew it if it is ours; return whether it is ours now.
@@ -94,6 +102,7 @@ class Candidate:
                 return False
             else:
                 self._observe(freed)
+                self._lease_until = None
                 return True
         return False
 
@@ -117,21 +126,31 @@ class Candidate:
         try:
             self._observe(self._lock.read(self._request_timeout))
         except NotFound:
+            if self._held_by_another():
+                # Somebody deleted the lease under its holder, who does not know yet and makes it anew if it lives.
+                return False
             self._observe(None)
             self._write(micro_time(self._clock.now()), 0, create=True)
             return True
         found = self._observed
         if found is None:  # for the type checker: it was just observed
             return False
-        ours = found.holder == self.identity
-        if not ours and found.holder and self._clock.monotonic() < self._observed_at + found.lease_seconds:
+        if self._held_by_another():
             self._leads_until = None
             return False
+        ours = found.holder == self.identity
         if ours:
             self._write(found.acquire_time, found.transitions)
         else:
             self._write(micro_time(self._clock.now()), found.transitions + 1)
         return True
+
+    def _held_by_another(self) -> bool:
+        """Whether the lease as last seen is another's and has not run out."""
+        seen = self._observed
+        if seen is None or not seen.holder or seen.holder == self.identity:
+            return False
+        return self._clock.monotonic() < self._observed_at + seen.lease_seconds
 
     def _write(self, acquire_time: str, transitions: int, *, create: bool = False) -> None:
         sent = self._clock.monotonic()
@@ -144,6 +163,7 @@ class Candidate:
             self._lock.update(record, self._request_timeout)
         self._observe(record)
         self._leads_until = sent + self._renew_deadline
+        self._lease_until = sent + self._lease_seconds
 
     def _observe(self, record: LeaderRecord | None) -> None:
         if record != self._observed:

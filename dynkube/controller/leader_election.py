@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from dynkube.controller.candidate import Candidate
+from dynkube.controller.heralds import Herald
 from dynkube.controller.leases import LeaseLock
 from dynkube.errors import InvalidRequestError
 from dynkube.transport.cancellation import Cancellation
@@ -33,14 +34,16 @@ class LeaderElector:
     returns when leadership is lost or `stop()` was called, never to lead again. `stop` is an event that is set the
     moment leadership ends, at the latest `renew_deadline` seconds after the last renewal was sent, whatever the network
     does; what leads has to end then. It is waited for before the lease is freed. Returning from
-    `on_started_leading` keeps the leadership; raising ends it, and `run` raises the same.
+    `on_started_leading` keeps the leadership; raising ends it, and `run` raises the same. A renewal that hangs at that
+    moment is ended, too.
 
     `leases` is the resource of the Lease in its namespace, `identity` must differ between the candidates.
     `lease_duration` (seconds, at least 1): how long others wait for a leader that does not renew. `retry_period`:
     between two attempts. The lease duration has to be longer than the renew deadline, and that longer than
     1.2 retry periods; the defaults are client-go's. `release_on_stop` frees the lease on a stop, so that another can
-    lead at once. `on_stopped_leading()` is called when leadership ended, `on_new_leader(identity)` for each leader
-    seen, this one included.
+    lead at once. `on_stopped_leading()` is called when leadership ended, never without one; `run` raises what that
+    raises. `on_new_leader(identity)` is called for each leader seen, this one included, in a thread of its own: what it
+    does, and how long it takes, does not matter to the election.
 
     How sure this is: no two candidates lead at once as long as their clocks do not drift by more than
     (lease duration - renew deadline) / (lease duration + renew deadline), a fifth by default. That clocks show
@@ -84,7 +87,7 @@ class LeaderElector:
         self._name = name
         self._on_started = on_started_leading
         self._on_stopped = on_stopped_leading
-        self._on_new_leader = on_new_leader
+        self._herald = None if on_new_leader is None else Herald(on_new_leader, name)
         self._retry_period = retry_period
         self._release = release_on_stop
         self._clock = clock
@@ -95,8 +98,8 @@ class LeaderElector:
         self._leading: threading.Thread | None = None
         self._watchdog: threading.Thread | None = None
         self._failure: BaseException | None = None
-        self._reported = ""
         self._begun = False
+        self._over = True  # nothing is led
 
     @property
     def is_leader(self) -> bool:
@@ -107,6 +110,17 @@ class LeaderElector:
     def leader(self) -> str:
         """The identity of the leader as last seen; "" if there is none or it is not known yet."""
         return self._candidate.leader
+
+    def healthy(self, tolerance: float = 20.0) -> bool:
+        """Whether nothing leads that should have ended long ago; for a liveness probe, from any thread.
+
+        False when `tolerance` seconds after the lease ran out (others may lead by now) what leads under it still runs,
+        or `run` has not returned: only ending the process helps then. A candidate that never led is healthy.
+        """
+        until = self._candidate.lease_until
+        if self._over and (self._leading is None or not self._leading.is_alive()):
+            return True
+        return until is None or self._clock.monotonic() <= until + tolerance
 
     def stop(self) -> None:
         """End taking part, from any thread; `run` returns once what leads has ended."""
@@ -126,9 +140,11 @@ class LeaderElector:
                     break
                 self._pause(pause)
         finally:
-            self._finish()
-        if self._failure is not None:
-            raise self._failure
+            try:
+                self._finish()
+            finally:
+                if self._failure is not None:
+                    raise self._failure
 
     def step(self) -> float | None:
         """Do what is due now; return the seconds until the next step, None when it is over. `run` calls this."""
@@ -137,7 +153,8 @@ class LeaderElector:
             self._end_leading()
             return None
         won = self._candidate.attempt()
-        self._report()
+        if self._herald is not None:
+            self._herald.tell(self._candidate.leader)
         if led:
             if not self.is_leader:
                 self._end_leading()
@@ -167,6 +184,7 @@ class LeaderElector:
     def _begin_leading(self) -> None:
         _logger.info("%s leads by lease %s", self._candidate.identity, self._name)
         ended = threading.Event()
+        self._over = False
         self._ended = ended
         self._leading = threading.Thread(target=self._lead, args=(ended,), name=f"dynkube-leader-{self._name}")
         self._leading.daemon = True
@@ -192,6 +210,7 @@ class LeaderElector:
                     break
                 self._clock.wait(self._changed, left)
         self._end_leading()
+        self._cancellation.cancel()  # whatever is under way: it could not lead to anything any more
 
     def _end_leading(self) -> None:
         with self._changed:
@@ -214,6 +233,9 @@ class LeaderElector:
         if self._release and over and self._candidate.leads:
             self._free()
         self._candidate.abandon()
+        self._over = True
+        if self._herald is not None:
+            self._herald.close()
         if led:
             _logger.info("%s leads by lease %s no more", self._candidate.identity, self._name)
             if self._on_stopped is not None:
@@ -228,13 +250,3 @@ class LeaderElector:
             self._candidate.resign(lock, _RELEASE_TIME)
         finally:
             alarm.cancel()
-
-    def _report(self) -> None:
-        leader = self._candidate.leader
-        if leader and leader != self._reported:
-            self._reported = leader
-            if self._on_new_leader is not None:
-                try:
-                    self._on_new_leader(leader)
-                except Exception:  # being told must not end the election
-                    _logger.exception("on_new_leader failed")
