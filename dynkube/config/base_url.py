@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from dynkube.errors import ConfigError, mask_url
+from dynkube.values import Value
 
 _HOST = re.compile(r"[^\s/?#@\\\[\]<>\"'{}|^`\x00-\x20\x7f]+")
 
 
-@dataclass(frozen=True, slots=True)
-class BaseURL:
+class BaseURL(Value):
     """The root under which every request goes.
 
     ``host`` has no brackets, IPv6 or not; ``port`` is always known; ``path`` is "" or "/prefix", never ending in "/".

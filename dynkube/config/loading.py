@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from dynkube.config.kubeconfig import Kubeconfig
 from dynkube.config.model import Config
 from dynkube.config.resolution import nearest, resolve, with_overrides
 from dynkube.errors import NoConfigError
+from dynkube.values import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ logger = logging.getLogger("dynkube.config")
 
 #: Overrides under the name the kubeconfig has for them.
 _ALIASES: Mapping[str, str] = MappingProxyType({"server": "host", "token": "bearer_token"})
-_FIELDS = frozenset(field.name for field in dataclasses.fields(Config)) - {"context"}
+_FIELDS = frozenset(fields_of(Config)) - {"context"}
 
 
 def load_config(
@@ -57,7 +57,7 @@ def load_config(
         if source.files:
             logger.warning("%s; using the service account of this pod", error)
     config = in_cluster_config()
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    values = {name: getattr(config, name) for name in fields_of(Config)}
     changed = with_overrides({name: value for name, value in values.items() if value is not None}, fields)
     return Config(**changed)
 

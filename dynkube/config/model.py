@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynkube.config.base_url import BaseURL, parse_base_url
 from dynkube.config.timeouts import Timeout
 from dynkube.errors import ConfigError, InvalidRequestError, mask_url
+from dynkube.values import Value, fields_of, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +25,11 @@ _CREDENTIALS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(
+    Value,
+    kw_only=True,
+    not_compared=("rate_limiter", "retry", "backoff", "request_hook", "warning_handler"),
+):
     """How to reach one API server (client-go's ``rest.Config``). Every field is optional.
 
     Raises `ConfigError`, with every problem at once, when fields contradict each other: a CA together with
@@ -74,17 +75,17 @@ class Config:
     #: Requests allowed at once before ``qps`` applies; 0 means twice ``qps``.
     burst: int = 0
     #: Takes the place of ``qps`` and ``burst``: an object with ``wait()``, called before each request.
-    rate_limiter: Any = field(default=None, compare=False)
-    timeout: Timeout = field(default_factory=Timeout)
+    rate_limiter: Any = None
+    timeout: Timeout = Timeout()
     #: What is sent again after which failures: a `dynkube.transport.RetryPolicy`; None means the documented one.
-    retry: Any = field(default=None, compare=False)
+    retry: Any = None
     #: Waits between requests to a host that keeps failing: a `dynkube.transport.Backoff`; None means none, or what
     #: ``KUBE_CLIENT_BACKOFF_BASE`` and ``KUBE_CLIENT_BACKOFF_DURATION`` say.
-    backoff: Any = field(default=None, compare=False)
+    backoff: Any = None
     #: Called with a `dynkube.transport.RequestEvent` after each request.
-    request_hook: Any = field(default=None, compare=False)
+    request_hook: Any = None
     #: Called with the text of each ``Warning`` header of code 299; None means they are logged once.
-    warning_handler: Callable[[str], None] | None = field(default=None, compare=False)
+    warning_handler: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._normalise())
@@ -100,21 +101,21 @@ class Config:
                 object.__setattr__(self, name, value.encode())
             elif value is not None and not isinstance(value, bytes):
                 problems.append(f"{name} must be bytes, not {type(value).__name__}")
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if item.name == "impersonate" and isinstance(value, str):
+        for name, kind in fields_of(Config).items():
+            value = getattr(self, name)
+            if name == "impersonate" and isinstance(value, str):
                 from dynkube.config.credentials import Impersonation  # 2 ms that most programs are spared
 
-                object.__setattr__(self, item.name, Impersonation(user=value))
-            elif item.type in ("str", "str | None"):
-                if value is None and item.type == "str | None":
+                object.__setattr__(self, name, Impersonation(user=value))
+            elif kind in ("str", "str | None"):
+                if value is None and kind == "str | None":
                     continue
                 if hasattr(value, "__fspath__"):
-                    object.__setattr__(self, item.name, str(value))
+                    object.__setattr__(self, name, str(value))
                 elif not isinstance(value, str):
-                    problems.append(f"{item.name} must be a string, not {type(value).__name__}")
-            elif item.type == "bool" and not isinstance(value, bool):
-                problems.append(f"{item.name} must be True or False, not {type(value).__name__}")
+                    problems.append(f"{name} must be a string, not {type(value).__name__}")
+            elif kind == "bool" and not isinstance(value, bool):
+                problems.append(f"{name} must be True or False, not {type(value).__name__}")
         try:
             object.__setattr__(self, "timeout", Timeout.of(self.timeout))
         except InvalidRequestError as error:
@@ -144,7 +145,7 @@ class Config:
             problems.append("username contains ':', which basic authentication cannot carry")
         return problems
 
-    @cached_property
+    @property
     def base_url(self) -> BaseURL:
         """The root of every request; raises `ConfigError` if ``host`` is no address (see `parse_base_url`)."""
         tls = bool(self.ca_file or self.ca_data or self.cert_file or self.cert_data or self.insecure)
@@ -171,31 +172,26 @@ class Config:
 
     def replace(self, **changes: Any) -> Config:
         """Return a copy with some fields changed; an unknown field is a TypeError, a contradiction a `ConfigError`."""
-        return dataclasses.replace(self, **changes)
+        return replace(self, **changes)
 
     def anonymous(self) -> Config:
         """Return a copy without any credentials or impersonation, everything else kept."""
         return self.replace(**dict.fromkeys(_CREDENTIALS))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-
     def __repr__(self) -> str:
         shown = [f"host={mask_url(self.host)!r}", f"authentication={self.authentication!r}"]
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            default = Timeout() if item.name == "timeout" else item.default
-            if item.name == "host" or value == default:
+        for name in fields_of(Config):
+            value = getattr(self, name)
+            if name == "host" or value == self._defaults[name]:
                 continue
-            if item.name in _SECRETS:
+            if name in _SECRETS:
                 value = MASK
-            elif item.name == "proxy_url":
+            elif name == "proxy_url":
                 value = mask_url(value)
             elif isinstance(value, bytes):
-                value = f"<{len(value)} bytes>"
-                shown.append(f"{item.name}={value}")
+                shown.append(f"{name}=<{len(value)} bytes>")
                 continue
-            shown.append(f"{item.name}={value!r}")
+            shown.append(f"{name}={value!r}")
         return f"Config({', '.join(shown)})"
 
 

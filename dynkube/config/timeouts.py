@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 from typing import Final, Union
 
 from dynkube.errors import InvalidRequestError
+from dynkube.values import Value
 
 #: Seconds a connection (TCP and TLS) may take to be made, unless configured.
 DEFAULT_CONNECT: Final = 10.0
@@ -28,8 +28,7 @@ class Unset(enum.Enum):
 UNSET: Final = Unset.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(Value):
     """Limits of one request, in seconds; None means no limit.
 
     ``connect``: making the connection. ``read``: silence while reading. ``total``: the whole request, retries and

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Final, Protocol, overload
 
@@ -50,14 +49,14 @@ class Discoverer(Protocol):
         """Let nothing remembered answer the next `discover`."""
 
 
-@dataclass(frozen=True, slots=True)
 class Loaded:
     """One remembered run. ``generation`` counts them; ``answered`` are threads whose miss it settled."""
 
-    discovered: Discovered
-    generation: int
-    ended: float
-    answered: set[int] = field(default_factory=set)
+    def __init__(self, discovered: Discovered, generation: int, ended: float) -> None:
+        self.discovered = discovered
+        self.generation = generation
+        self.ended = ended
+        self.answered: set[int] = set()
 
 
 class _Flight:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import overload
 
 from dynkube.discovery.resources import APIGroup, APIResource
 from dynkube.discovery.table import ResourceRow, ResourceTable, SubresourceRow
 from dynkube.names import GroupVersion
+from dynkube.values import Value
 
 
 def _build(group_version: GroupVersion, row: ResourceRow) -> APIResource:
@@ -159,8 +160,7 @@ class Groups(Sequence[APIGroup]):
         return repr(self._all())
 
 
-@dataclass(frozen=True, slots=True)
-class Discovered:
+class Discovered(Value, not_compared=("stored",)):
     """What a server serves, as of one discovery run. A value: it never changes and sends nothing.
 
     ``groups`` are in server order with the core group first; that order is the priority the RESTMapper uses.
@@ -168,10 +168,10 @@ class Discovered:
     """
 
     groups: Sequence[APIGroup] = ()
-    resources: Mapping[GroupVersion, tuple[APIResource, ...]] = field(default_factory=dict)
-    failed: Mapping[GroupVersion, Exception] = field(default_factory=dict)
+    resources: Mapping[GroupVersion, tuple[APIResource, ...]] = MappingProxyType({})
+    failed: Mapping[GroupVersion, Exception] = MappingProxyType({})
     #: Whether documents kept on disk had a part in this, so that the server may serve something else by now.
-    stored: bool = field(default=False, compare=False)
+    stored: bool = False
 
     def __repr__(self) -> str:
         failed = f", failed: {', '.join(map(str, self.failed))}" if self.failed else ""

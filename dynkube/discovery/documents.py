@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from dynkube.errors import DiscoveryError
 from dynkube.rest.decoding import check_status, decode_object
 from dynkube.transport import HTTPRequest
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,7 @@ _log = logging.getLogger("dynkube.discovery")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Value):
     """A document as the server sent it. ``fetched`` is when the server last vouched for it, in seconds of the epoch."""
 
     path: str

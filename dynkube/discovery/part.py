@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynkube.discovery.discovered import Discovered, Groups, ResourceLists
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynkube.discovery")
 
 
-@dataclass(slots=True)
 class Part:
     """Groups, resources and failures learned so far. ``pending``: group versions yet to be fetched."""
 
-    #: Group → its versions, and the preferred one.
-    groups: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
-    table: ResourceTable = field(default_factory=ResourceTable)
-    failed: dict[GroupVersion, Exception] = field(default_factory=dict)
-    pending: list[GroupVersion] = field(default_factory=list)
+    def __init__(self) -> None:
+        #: Group → its versions, and the preferred one.
+        self.groups: dict[str, tuple[tuple[str, ...], str]] = {}
+        self.table = ResourceTable()
+        self.failed: dict[GroupVersion, Exception] = {}
+        self.pending: list[GroupVersion] = []
 
     def knows(self, group_version: GroupVersion) -> bool:
         """Whether this group version was seen before: of duplicates the first counts."""
@@ -48,12 +47,12 @@ class Part:
 
     def joined(self, other: Part) -> Part:
         """Return both as one. They have no group in common: one holds the core group, the other those with names."""
-        return Part(
-            {**self.groups, **other.groups},
-            self.table.followed_by(other.table),
-            {**self.failed, **other.failed},
-            self.pending + other.pending,
-        )
+        both = Part()
+        both.groups = {**self.groups, **other.groups}
+        both.table = self.table.followed_by(other.table)
+        both.failed = {**self.failed, **other.failed}
+        both.pending = self.pending + other.pending
+        return both
 
     def finish(self, *, stored: bool = False) -> Discovered:
         """Return the value. The resources stand in the order of the groups, whichever of them were learned later."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dynkube.names import GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource
+from dynkube.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class APIResource:
+class APIResource(Value):
     """A resource of one group version, as the server describes it.
 
     The fields carry the meaning of ``metav1.APIResource``, with two differences that make the aggregated and
@@ -77,8 +75,7 @@ class APIResource:
         return next((resource for resource in self.subresources if resource.name == full_name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class APIGroup:
+class APIGroup(Value):
     """An API group and the versions it is served in, in the server's order of preference.
 
     A group all of whose versions are stale has no versions and the preferred version "".

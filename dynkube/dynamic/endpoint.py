@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dynkube.errors import (
@@ -13,6 +12,7 @@ from dynkube.errors import (
 )
 from dynkube.names import GroupVersionKind, GroupVersionResource, check_path_segment
 from dynkube.rest.paths import quote_segment
+from dynkube.values import Value, replace
 
 if TYPE_CHECKING:
     from dynkube.discovery import APIResource
@@ -24,8 +24,7 @@ JSON = "application/json"
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Value):
     """One resource in one scope (a namespace, all of them, or the cluster), under one representation.
 
     `api` is what discovery says of the resource; None for a GroupVersionResource taken as it is, where nothing is

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from dynkube.errors import ConfigError, InvalidRequestError
 from dynkube.transport.headers import basic_authorization, encode_header
 from dynkube.transport.tls import FileStamps, read_file
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +26,15 @@ TOKEN_FILE_SECONDS = 50.0
 LOOK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grant:
+class Grant(Value):
     """Credentials as they are at one moment. Two are the same only if they are the same object."""
 
     #: The encoded `Authorization` line, or nothing.
     authorization: bytes = b""
     certificate: ClientCertificate | None = None
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"<Grant{' authorization' if self.authorization else ''}{' certificate' if self.certificate else ''}>"

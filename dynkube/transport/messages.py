@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     import socket
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from dynkube.transport.cancellation import Cancellation
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPRequest:
+class HTTPRequest(Value, not_compared=("cancellation",)):
     """One request, built without I/O.
 
     `target` is the encoded path and query below the base path of the cluster. `verb` (get, list, watch, create …) and
@@ -25,11 +25,15 @@ class HTTPRequest:
 
     method: str
     target: str
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
     verb: str = ""
     template: str = ""
-    cancellation: Cancellation | None = field(default=None, compare=False, repr=False)
+    cancellation: Cancellation | None = None
+
+    def __repr__(self) -> str:
+        # Not the headers and the body, which may hold secrets.
+        return f"HTTPRequest({self.method} {self.target}, verb={self.verb!r}, template={self.template!r})"
 
 
 class Headers(Mapping[str, str]):

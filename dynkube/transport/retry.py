@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynkube.errors import parse_retry_after
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from dynkube.transport.messages import HTTPResponse
@@ -18,8 +18,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PASSING = frozenset({429, 502, 503})
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Value, kw_only=True):
     """How often and after how long. `RetryPolicy(hinted=0, unhinted=0)` never retries.
 
     A read (GET) is sent again after 429, 502 and 503, after any 5xx that says when to come back, after a connection
