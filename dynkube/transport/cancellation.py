@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
+
+from dynkube.transport.latch import Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,27 +15,30 @@ class Cancellation:
 
     A request that waits for its turn, for the pause before a retry, or for the first byte of an answer raises
     ConnectFailedError at once; one that has not started yet raises it before anything is sent.
+
+    There is no lock: a signal handler may cancel what its own thread is in the middle of registering. Each callback is
+    taken out of the dict by one call only, and that one calls it.
     """
 
-    __slots__ = ("_callbacks", "_event", "_lock")
+    __slots__ = ("_callbacks", "_latch")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self._lock = threading.Lock()
-        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._latch = Latch()
+        self._callbacks: dict[object, Callable[[], None]] = {}
 
     @property
     def cancelled(self) -> bool:
         """Whether `cancel()` was called."""
-        return self._event.is_set()
+        return self._latch.is_set()
 
     def cancel(self) -> None:
         """End every request that carries this, now and later. Idempotent."""
-        with self._lock:
-            self._event.set()
-            callbacks = list(self._callbacks.values())
-            self._callbacks.clear()
-        for callback in callbacks:
+        self._latch.set()
+        while self._callbacks:
+            try:
+                _, callback = self._callbacks.popitem()
+            except KeyError:
+                return
             callback()
 
     def on_cancel(self, callback: Callable[[], None]) -> Callable[[], bool]:
@@ -42,18 +46,16 @@ class Cancellation:
 
         Returns a function that takes it back and tells whether that was in time: False means it was or will be called.
         """
-        key = id(callback)
-        with self._lock:
-            if not self._event.is_set():
-                self._callbacks[key] = callback
-                return lambda: self._forget(key)
-        callback()
-        return lambda: False
+        key = object()
+        self._callbacks[key] = callback
+        # After it can be found: whoever cancels before this line calls it, and whoever does after it is seen here.
+        if self._latch.is_set() and self._forget(key):
+            callback()
+        return lambda: self._forget(key)
 
     def wait(self, seconds: float) -> bool:
         """Sleep for `seconds` unless cancelled first; tell whether it was cancelled."""
-        return self._event.wait(seconds)
+        return self._latch.wait(seconds)
 
-    def _forget(self, key: int) -> bool:
-        with self._lock:
-            return self._callbacks.pop(key, None) is not None
+    def _forget(self, key: object) -> bool:
+        return self._callbacks.pop(key, None) is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,11 @@ class Connection:
 
     def connect(self, timeout: float | None) -> None:
         """Make the connection; `timeout` in seconds holds for each step of it."""
-        self.adapter.connect(self._http, timeout, self._dialler)
+        try:
+            self.adapter.connect(self._http, timeout, self._dialler)
+        finally:
+            if self._dialler is not None:
+                self._dialler.let_go()
         self.sock = self._http.sock
 
     def limit(self, seconds: float | None) -> None:
@@ -75,14 +78,17 @@ class Connection:
 
 
 class ConnectionPool:
-    """Hands out connections, newest first, and knows every one that is open. Threads need no lock to share it."""
+    """Hands out connections, newest first, and knows every one that is open.
+
+    Threads share it without a lock, by operations of list and dict that are atomic. A signal handler that closes a
+    stream or a client would wait for ever for a lock that the code it interrupted holds.
+    """
 
     def __init__(self, adapter: ClusterAdapter) -> None:
         self._adapter = adapter
         self._idle: list[Connection] = []
         # Weak: a stream that nobody closed is collected, socket and all, and not kept alive by this.
-        self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._open: weakref.WeakValueDictionary[int, Connection] = weakref.WeakValueDictionary()
         self._closed = False
         self._keeps_from = 0.0
 
@@ -90,7 +96,6 @@ class ConnectionPool:
         """Return an idle connection that still stands, or None."""
         while self._idle:
             try:
-                # list.pop and list.append are atomic: no lock on the path of each request.
                 connection = self._idle.pop()
             except IndexError:
                 return None
@@ -106,10 +111,8 @@ class ConnectionPool:
     def create(self) -> Connection:
         """Return a new connection, not connected yet, which `close()` already knows of."""
         connection = Connection(self._adapter)
-        with self._lock:
-            self._open.add(connection)
-            closed = self._closed
-        if closed:
+        self._open[id(connection)] = connection
+        if self._closed:  # asked after it can be found, so that either this or `close` shuts it down
             connection.shutdown()
         return connection
 
@@ -136,14 +139,12 @@ class ConnectionPool:
 
     def discard(self, connection: Connection) -> None:
         """Close a connection for good."""
-        with self._lock:
-            self._open.discard(connection)
+        self.forget(connection)
         connection.close()
 
     def forget(self, connection: Connection) -> None:
         """Leave a connection to somebody else, who will close its socket."""
-        with self._lock:
-            self._open.discard(connection)
+        self._open.pop(id(connection), None)
 
     def renew(self, adapter: ClusterAdapter) -> None:
         """Make new connections with `adapter`; those in use finish what they are doing and are then closed."""
@@ -155,21 +156,23 @@ class ConnectionPool:
         """Close idle connections and stop those in use, whose owners then close them. Idempotent."""
         self._closed = True
         self._drop_idle()
-        with self._lock:
-            in_use = list(self._open)
-        for connection in in_use:
+        for connection in self._connections():
             connection.shutdown()
         self._adapter.close()
 
     def abandon(self) -> None:
         """Close this process's copies of the sockets, after a fork: not a byte goes out on them."""
-        for connection in [*self._idle, *self._open]:
+        for connection in [*self._idle, *self._connections()]:
             connection.close()
 
     @property
     def open_connections(self) -> int:
         """How many connections are open, idle ones included."""
         return len(self._open)
+
+    def _connections(self) -> list[Connection]:
+        # Iterating over the dictionary itself would break if another thread changed it.
+        return [connection for reference in self._open.valuerefs() if (connection := reference()) is not None]
 
     def _drop_idle(self) -> None:
         while self._idle:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from dynkube.config import UNSET, Timeout
 from dynkube.errors import ConfigError, ConnectFailedError, RequestTimeoutError, ResponseError, TLSError, TransportError
 from dynkube.transport.backoff import backoff_from
+from dynkube.transport.cancellation import Cancellation
 from dynkube.transport.credentials import static_credentials
 from dynkube.transport.failures import (
     NETWORK_ERRORS,
@@ -21,6 +21,7 @@ from dynkube.transport.failures import (
     proxy_refusal,
 )
 from dynkube.transport.head import HeadWriter
+from dynkube.transport.latch import Latch
 from dynkube.transport.retry import READS, RetryPolicy
 from dynkube.transport.route import Route
 from dynkube.transport.server_warnings import LogOnce, handle_warnings
@@ -95,7 +96,7 @@ class Transport:
         process = self._processes.get(os.getpid()) or self._start()
         while True:
             if self._closed:
-                raise ConnectFailedError("this client is closed", method=request.method, url=call.url)
+                raise call.closed()
             if self._throttled or self._backoff is not None:
                 self._wait_for_turn(process, call)
             if call.deadline is not None:
@@ -104,6 +105,8 @@ class Transport:
             try:
                 response = self._observed_attempt(process, call, grant)
             except TransportError as error:
+                if self._closed:
+                    raise call.closed() from error
                 pause = self._retry.after_break(request.method, call.retries) if is_passing(error) else None
                 if pause is None or not call.has_time(pause):
                     raise
@@ -128,7 +131,7 @@ class Transport:
         self._closed = True
         process = self._processes.get(os.getpid())
         if process is not None:
-            process.closing.set()
+            process.closing.cancel()
             process.route.close()
 
     def __enter__(self) -> Transport:  # noqa: PYI034 - Self is not in the typing of Python 3.10
@@ -321,13 +324,17 @@ class Transport:
         return wait
 
     def _pause(self, process: _Process, call: _Call, seconds: float) -> None:
-        cancellation = call.request.cancellation
         if self._sleep is not None:
             self._sleep(seconds)
-        elif cancellation is not None:
-            cancellation.wait(seconds)
         else:
-            process.closing.wait(seconds)
+            awake = Latch()
+            ends = (
+                [process.closing] if call.request.cancellation is None else [process.closing, call.request.cancellation]
+            )
+            unhooks = [end.on_cancel(awake.set) for end in ends]
+            awake.wait(seconds)
+            for unhook in unhooks:
+                unhook()
         call.check_cancelled()
 
     def _observe(self, call: _Call, code: int | None, seconds: float) -> None:
@@ -384,6 +391,10 @@ class _Call:
             limits.total,
         )
 
+    def closed(self) -> ConnectFailedError:
+        """Return what is raised once the client is closed, whatever a request under way met with."""
+        return ConnectFailedError("this client is closed", method=self.request.method, url=self.url)
+
     def check_cancelled(self) -> None:
         """Raise ConnectFailedError if the caller has cancelled the request."""
         cancellation = self.request.cancellation
@@ -399,7 +410,7 @@ class _Process:
     def __init__(self, config: Config) -> None:
         self.credentials: Credentials = _credentials(config)
         self.route = Route(config)
-        self.closing = threading.Event()
+        self.closing = Cancellation()
         self.bucket = TokenBucket(config.qps, config.burst) if config.rate_limiter is None and config.qps > 0 else None
         self.notice = Notice()
 

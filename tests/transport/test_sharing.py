@@ -13,7 +13,7 @@ import pytest
 
 from dynkube.config import Config
 from dynkube.errors import ConfigError, ConnectFailedError
-from dynkube.transport import HTTPRequest, Transport
+from dynkube.transport import Cancellation, HTTPRequest, Transport
 from dynkube.transport import connections as connections_module
 from transport.servers import answer
 
@@ -91,8 +91,13 @@ def test_a_closed_client_refuses_requests(serve: Callable[..., Server], connect:
     assert "closed" in repr(client)
 
 
-def test_close_cuts_pauses_short(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:
-    """A thread that pauses before a retry ends when the client is closed."""
+@pytest.mark.parametrize(
+    "request_", [GET, HTTPRequest("GET", "/api", cancellation=Cancellation())], ids=["get", "watch"]
+)
+def test_close_cuts_pauses_short(
+    request_: HTTPRequest, serve: Callable[..., Server], connect: Callable[..., Transport]
+) -> None:
+    """A thread that pauses before a retry ends when the client is closed, also if the request could be cancelled."""
     answered = threading.Event()
 
     def handle(peer: Peer, request: Received) -> None:
@@ -104,7 +109,7 @@ def test_close_cuts_pauses_short(serve: Callable[..., Server], connect: Callable
 
     def run() -> None:
         try:
-            client.send(GET)
+            client.send(request_)
         except ConnectFailedError as error:
             errors.append(error)
 
@@ -189,7 +194,7 @@ def test_a_forked_child_has_connections_of_its_own(
     client = connect(server, ca_data=authority.certificate)
     client.send(GET)
     inner = client._processes[os.getpid()]
-    with warnings.catch_warnings(), inner.route.pool._lock, inner.route._lock:
+    with warnings.catch_warnings(), inner.route._lock:
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
