@@ -18,7 +18,7 @@ from transport.servers import answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from transport.servers import Server
+    from transport.servers import Peer, Server
 
 OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 
@@ -41,7 +41,9 @@ def deaf() -> Iterator[int]:
 def test_the_options_are_set_and_the_connection_stands() -> None:
     """The socket is connected, has the options asked for and blocks for the timeout."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        with Dialler("127.0.0.1", listener.getsockname()[1], OPTIONS).dial(2.5) as sock:
+        dialler = Dialler("127.0.0.1", listener.getsockname()[1], OPTIONS)
+        with dialler.dial(2.5) as sock:
+            dialler.let_go()
             assert sock.getpeername() == listener.getsockname()
             assert sock.gettimeout() == 2.5
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -60,7 +62,9 @@ def test_the_next_address_is_tried_when_one_fails(monkeypatch: pytest.MonkeyPatc
             ]
 
         monkeypatch.setattr(socket, "getaddrinfo", addresses)
-        with Dialler("name", port, []).dial(5) as sock:
+        dialler = Dialler("name", port, [])
+        with dialler.dial(5) as sock:
+            dialler.let_go()
             assert sock.getpeername() == ("127.0.0.1", port)
         listener.accept()[0].close()
 
@@ -116,6 +120,55 @@ def test_a_hanging_connect_ends_at_once(how: str, deaf: int, connect: Callable[.
     assert monotonic() - started < 1
     assert len(errors) == 1
     assert how == "closed" or "cancelled by the caller" in str(errors[0])
+    assert client.open_connections == 0
+
+
+def test_a_connection_is_the_owners_after_letting_go() -> None:
+    """hang_up() ends what follows on the connection until let_go(), and touches nothing afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dialler = Dialler("127.0.0.1", listener.getsockname()[1], [])
+        with dialler.dial(5) as kept, listener.accept()[0] as other:
+            dialler.let_go()
+            dialler.hang_up()
+            other.sendall(b"x")
+            assert kept.recv(1) == b"x"
+        dialler = Dialler("127.0.0.1", listener.getsockname()[1], [])
+        with dialler.dial(5) as ended, listener.accept()[0]:
+            dialler.hang_up()
+            assert ended.recv(1) == b""
+            dialler.let_go()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_a_handshake_that_nobody_answers_ends_at_once(
+    how: str, serve: Callable[..., Server], connect: Callable[..., Transport]
+) -> None:
+    """Cancelling the request, or closing the client, ends a TLS handshake with a peer that says nothing."""
+    greeted = threading.Event()
+
+    def accept(peer: Peer) -> None:
+        peer.sock.recv(65536)
+        greeted.set()
+        peer.wait_closed()
+
+    client = connect(f"https://127.0.0.1:{serve(accept=accept).port}", insecure=True, sleep=None)
+    cancellation = Cancellation()
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            client.send(HTTPRequest("GET", "/api", cancellation=cancellation), timeout=(60.0, 60.0))
+        except ConnectFailedError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert greeted.wait(10)
+    started = monotonic()
+    cancellation.cancel() if how == "cancelled" else client.close()
+    thread.join(10)
+    assert monotonic() - started < 1
+    assert len(errors) == 1
     assert client.open_connections == 0
 
 
