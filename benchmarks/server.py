@@ -29,7 +29,7 @@ from dynkube.testing.access.certificates import generate
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 #: A link of 100 Mbit/s carries this many bytes a second.
 SLOW_LINK = 12_500_000
@@ -37,6 +37,8 @@ SLOW_LINK = 12_500_000
 STEP = 65_536
 #: Seconds that a pause may last too long and be made up for; more of it means that there was nothing to send.
 OVERSLEPT = 0.005
+#: Bytes Go's net/http collects before they become a chunk (server.go, bufferBeforeChunkingSize).
+GO_BUFFER = 2048
 #: Seconds a create takes a real API server at least: etcd's own documentation has 1.6 ms for one put by one client, on
 #: three machines with SSDs (etcd.io, "Performance"); authentication, admission and encoding come on top of it.
 CREATE_SECONDS = 0.002
@@ -72,14 +74,33 @@ class Canned:
             pods=[canned.compact(pod) for pod in pods[:10]],
             pod_list=whole,
             pod_pages=pages("PodList", pod_items),
-            pod_events=b"".join(canned.event("MODIFIED", pod) for pod in pods),
-            pod_initial_events=b"".join(canned.event("ADDED", pod) for pod in pods) + end["Pod"],
+            pod_events=chunked(canned.event("MODIFIED", pod) for pod in pods),
+            pod_initial_events=chunked([*(canned.event("ADDED", pod) for pod in pods), end["Pod"]]),
             config_map_list=canned.list_document("ConfigMapList", map_items),
             config_map_pages=pages("ConfigMapList", map_items),
-            config_map_initial_events=b"".join(canned.event("ADDED", item) for item in maps) + end["ConfigMap"],
+            config_map_initial_events=chunked([*(canned.event("ADDED", item) for item in maps), end["ConfigMap"]]),
             created=canned.compact(maps[0]),
             documents=record_discovery(),
         )
+
+
+def chunked(events: Iterable[bytes]) -> bytes:
+    """Return events in the chunks of a Go server that has many to write: net/http collects 2 KiB of small writes.
+
+    A write that is larger, with nothing collected before it, is a chunk of its own.
+    """
+    chunks: list[bytes] = []
+    waiting = b""
+    for event in events:
+        rest = event
+        while len(waiting) + len(rest) > GO_BUFFER:
+            taken = len(rest) if not waiting else GO_BUFFER - len(waiting)
+            chunks.append(waiting + rest[:taken])
+            waiting, rest = b"", rest[taken:]
+        waiting += rest
+    if waiting:
+        chunks.append(waiting)
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
 
 
 def pages(kind: str, items: list[bytes]) -> list[bytes]:
@@ -233,10 +254,7 @@ class Connection:
         else:
             body = self.answers.pod_events if pods and query.get("resourceVersion") != "999999" else b""
         self.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
-        view = memoryview(body)
-        for start in range(0, len(view), 65_536):
-            chunk = view[start : start + 65_536]
-            self.write(b"%x\r\n" % len(chunk) + chunk + b"\r\n")
+        self.write(body)
         with contextlib.suppress(OSError):
             self.stream.recv(1)
         raise ConnectionAbortedError
