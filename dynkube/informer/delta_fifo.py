@@ -4,7 +4,7 @@ client-go has had two queues between reflector and store: `DeltaFIFO` grouped de
 keeps strict arrival order. Here the reflector's thread writes the store itself, in one step with queueing for the
 handlers, so that the store is never behind what a handler was told, and the queue stands where waiting happens: before
 each handler. Strict order is the default. With `coalesce` a key that is waiting takes up its newer deltas, so
-that the backlog of a slow handler is bounded by the number of objects.
+that the backlog of a slow handler is bounded by the number of objects there are and it knows.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class DeltaFIFO:
     """The deltas one handler has yet to be told; written by the informer, emptied by the handler's thread.
 
     With `coalesce` the deltas that wait for a key are merged: updates into the addition or update before them, with
-    the oldest `old` and the newest `obj`; a resync into whatever waits. Additions and deletions are never lost. Keys
-    keep the place of their first waiting delta.
+    the oldest `old` and the newest `obj`; a resync into whatever waits; a deletion annuls the addition it follows.
+    So a key has at most three waiting deltas: the last update and the deletion of an object the handler knows, and
+    the addition of the next of that name. Keys keep the place of their first waiting delta.
     """
 
     def __init__(self, *, coalesce: bool = False, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -78,7 +79,10 @@ class DeltaFIFO:
                 return
             if self._coalesce:
                 for delta in deltas:
-                    _merge(self._by_key.setdefault(delta.key, []), delta)
+                    waiting = self._by_key.setdefault(delta.key, [])
+                    _merge(waiting, delta)
+                    if not waiting:
+                        del self._by_key[delta.key]
             else:
                 self._deltas.extend(deltas)
             self._filled.notify()
@@ -115,8 +119,10 @@ class DeltaFIFO:
 
 def _merge(waiting: list[Delta], delta: Delta) -> None:
     last = waiting[-1] if waiting else None
-    if last is None or delta.type is DeltaType.DELETED:
+    if last is None:
         waiting.append(delta)
+    elif delta.type is DeltaType.DELETED and last.type is DeltaType.ADDED:
+        waiting.pop()  # came and went unseen
     elif delta.type is DeltaType.SYNC:
         return  # what waits tells more
     elif delta.type is DeltaType.UPDATED and last.type in {DeltaType.ADDED, DeltaType.UPDATED}:

@@ -200,8 +200,9 @@ class SharedInformer:
         `on_add(obj, is_initial)`, `on_update(old, new)`, `on_delete(obj, is_missed)`. Objects that are there already
         come as additions with `is_initial`, before any later change. `is_missed`: the deletion happened while the watch
         was down, and `obj` is the last state known. `selected` restricts the objects; one that comes into the selection
-        or leaves it is added or deleted. `coalesce`: a slow handler is told the latest of several updates
-        only. `resync_period` None: the informer's. The same functions may be added twice and are then called twice.
+        or leaves it is added or deleted. `coalesce`: a slow handler is told the latest of several updates only, and
+        nothing of an object that came and went meanwhile. `resync_period` None: the informer's. The same functions may
+        be added twice and are then called twice.
 
         Raises `InvalidRequestError` after `stop`, and if there is nothing to call.
         """
