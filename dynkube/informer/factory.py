@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from dynkube.errors import InvalidRequestError
 from dynkube.informer.shared import SharedInformer
 from dynkube.selectors import field_selector as checked_fields
 from dynkube.selectors import label_selector as checked_labels
+from dynkube.watch.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from dynkube.names import GroupVersionResource
     from dynkube.selectors import FieldSelector, LabelSelector
+    from dynkube.watch.clock import Clock
     from dynkube.watch.protocol import ListerWatcher
 
 
@@ -46,6 +49,7 @@ class InformerFactory:
         self._source = source
         self._namespace = namespace
         self._options = options
+        self._clock: Clock = options.get("clock", SYSTEM_CLOCK)
         self._lock = threading.Lock()
         self._informers: dict[Selection, SharedInformer] = {}
         self._started: set[Selection] = set()
@@ -62,8 +66,8 @@ class InformerFactory:
     ) -> SharedInformer:
         """Return the informer of a selection, made if need be; it runs after the next `start`.
 
-        `metadata_only`: the objects have their metadata and nothing else. Raises `InvalidSelectorError` for a wrong
-        selector.
+        One that somebody has stopped is replaced by a new one: it cannot be started again. `metadata_only`: the objects
+        have their metadata and nothing else. Raises `InvalidSelectorError` for a wrong selector.
         """
         selection = Selection(
             resource,
@@ -74,12 +78,13 @@ class InformerFactory:
         )
         with self._lock:
             informer = self._informers.get(selection)
-            if informer is None:
+            if informer is None or (informer.stopped and not self._stopped):
                 if self._stopped:
                     raise InvalidRequestError("the factory was shut down and makes no more informers")
                 name = str(resource.group_resource)
                 informer = SharedInformer(self._source(selection), name=name, **self._options)
                 self._informers[selection] = informer
+                self._started.discard(selection)
             return informer
 
     def start(self) -> None:
@@ -87,25 +92,38 @@ class InformerFactory:
         with self._lock:
             if self._stopped:
                 raise InvalidRequestError("the factory was shut down and starts no more informers")
-            new = [selection for selection in self._informers if selection not in self._started]
-            self._started.update(new)
-            for selection in new:
-                self._informers[selection].start()
+            for selection, informer in self._informers.items():
+                if selection not in self._started and not informer.stopped:
+                    informer.start()
+                    self._started.add(selection)
 
     def wait_for_sync(self, timeout: float | None = None) -> dict[Selection, bool]:
-        """Wait for every started informer at most `timeout` seconds each; return which are synced."""
+        """Wait for the started informers, at most `timeout` seconds for all together; return which are synced.
+
+        None: as long as it takes. One that was stopped is not waited for, and not synced.
+        """
         with self._lock:
             started = {selection: self._informers[selection] for selection in self._started}
-        return {selection: informer.wait_for_sync(timeout) for selection, informer in started.items()}
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        synced = {}
+        for selection, informer in started.items():
+            left = None if until is None else max(0.0, until - self._clock.monotonic())
+            synced[selection] = informer.wait_for_sync(left)
+        return synced
 
     def shutdown(self, timeout: float | None = 1.0) -> bool:
-        """Stop every informer, for good; return whether all threads have ended within `timeout` seconds each."""
+        """Stop every informer, for good; return whether all threads have ended within `timeout` seconds."""
         with self._lock:
             self._stopped = True
             informers = list(self._informers.values())
+        until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
         for informer in informers:
             informer.stop(0.0)
-        return all(tuple(informer.stop(timeout) for informer in informers))
+        return all(
+            tuple(
+                informer.stop(None if until is None else max(0.0, until - time.monotonic())) for informer in informers
+            )
+        )
 
     def __enter__(self) -> Self:
         self.start()

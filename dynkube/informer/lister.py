@@ -58,8 +58,10 @@ class Lister:
         text = checked_selector(label_selector)
         if self._namespace is None:
             objects = self._indexer.values()
-        else:
+        elif NAMESPACE_INDEX in self._indexer.indexers:
             objects = self._indexer.by_index(NAMESPACE_INDEX, self._namespace)
+        else:  # a store somebody made by hand
+            objects = [obj for obj in self._indexer.values() if obj["metadata"].get("namespace") == self._namespace]
         if not text:
             return objects
         matches = LabelSelector.parse(text).matches

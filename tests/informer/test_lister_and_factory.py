@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from watch.fakes import MemoryServer, thing
+from watch.fakes import FakeClock, MemoryServer, failure, thing
 
 from dynkube.errors import InvalidRequestError, InvalidSelectorError, NotFound
-from dynkube.informer import Indexer, InformerFactory, Lister, Selection, index_by_namespace
+from dynkube.informer import Indexer, InformerFactory, Lister, Selection, SharedInformer, index_by_namespace
 from dynkube.names import GroupVersionResource
 from dynkube.watch.reading import object_key
 
 PODS = GroupVersionResource("", "v1", "pods")
+NODES = GroupVersionResource("", "v1", "nodes")
 THINGS = GroupVersionResource("test.example", "v1", "things")
 
 
@@ -75,6 +77,45 @@ def test_lists_a_namespace() -> None:
     assert len(lister.namespace("one").namespace("").list()) == 4
 
 
+def test_lists_a_namespace_of_a_store_without_that_index() -> None:
+    """A store made by hand needs no index to be listed by namespace."""
+    indexer = Indexer()
+    for name, namespace in [("a", "one"), ("b", "one"), ("a", "two")]:
+        obj = thing(name)
+        obj["metadata"]["namespace"] = namespace
+        indexer.put(object_key(obj), obj)
+    assert _keys(Lister(indexer).namespace("one").list()) == ["one/a", "one/b"]
+    assert Lister(indexer).namespace("three").list() == []
+
+
+def test_a_list_is_a_copy_of_the_moment() -> None:
+    """What is listed stays as it was, whatever is written meanwhile, in any of the ways to ask."""
+    states = [[thing(f"{letter}{index}", 1, uid=letter) for index in range(60)] for letter in "ab"]
+    for obj in [*states[0], *states[1]]:
+        obj["metadata"]["labels"] = {"kept": "yes"}
+    indexer = Indexer({"namespace": index_by_namespace})
+    indexer.replace(states[0], "1")
+    lister = Lister(indexer)
+    done = threading.Event()
+    mixed: list[int] = []
+
+    def look() -> None:
+        while not done.is_set():
+            for namespace, selector in [("", None), ("ns", None), ("", "kept=yes"), ("ns", "!gone")]:
+                uids = [obj["metadata"]["uid"] for obj in lister.namespace(namespace).list(selector)]
+                if len(uids) != 60 or len(set(uids)) != 1:
+                    mixed.append(len(uids))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for turn in range(200):
+        indexer.replace(states[turn % 2], str(turn))
+    done.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert mixed == []
+
+
 def test_a_wrong_selector_is_refused() -> None:
     """A selector that cannot be parsed fails before anything is looked at."""
     with pytest.raises(InvalidSelectorError):
@@ -86,9 +127,10 @@ class _Sources:
 
     def __init__(self) -> None:
         self.servers: dict[Selection, MemoryServer] = {}
+        self.made: list[Selection] = []
 
     def __call__(self, selection: Selection) -> MemoryServer:
-        assert selection not in self.servers, "one informer a selection"
+        self.made.append(selection)
         return self.servers.setdefault(selection, MemoryServer())
 
 
@@ -105,7 +147,7 @@ def test_equal_selections_share_an_informer() -> None:
         factory.informer(PODS, metadata_only=True),
         factory.informer(THINGS),
     ]
-    assert len({id(informer) for informer in [first, *others]}) == 6
+    assert len({id(informer) for informer in [first, *others]}) == len(sources.made) == 6
     assert factory.informer(THINGS).name == "things.test.example"
     assert [selection.metadata_only for selection in sources.servers].count(True) == 1
     factory.shutdown()
@@ -149,3 +191,113 @@ def test_a_wrong_selector_makes_no_informer() -> None:
     with pytest.raises(InvalidSelectorError):
         InformerFactory(sources).informer(PODS, label_selector="a in (")
     assert sources.servers == {}
+
+
+def test_one_selection_however_often_and_by_whomever_it_is_asked_for() -> None:
+    """Threads that ask at once are given the same informer, and its source is made once."""
+    sources = _Sources()
+    factory = InformerFactory(sources)
+    together = threading.Barrier(6)
+    given: list[SharedInformer] = []
+
+    def ask() -> None:
+        together.wait(30)
+        given.append(factory.informer(PODS))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert (len(given), len(set(map(id, given))), len(sources.made)) == (6, 1, 1)
+
+
+def test_an_informer_that_somebody_stopped_is_replaced() -> None:
+    """Who asks next gets one that can run; who has the old one keeps it, stopped."""
+    factory = InformerFactory(_Sources(), stream=False)
+    with factory:
+        old = factory.informer(PODS)
+        factory.start()
+        assert factory.wait_for_sync(30) == {Selection(PODS): True}
+        old.stop()
+        assert factory.wait_for_sync(30) == {Selection(PODS): False}
+        new = factory.informer(PODS)
+        assert new is not old
+        factory.start()
+        assert factory.wait_for_sync(30) == {Selection(PODS): True}
+        assert factory.informer(PODS) is new
+
+
+def test_an_informer_that_was_stopped_hinders_no_other() -> None:
+    """Starting passes over one that was stopped before it ran."""
+    factory = InformerFactory(_Sources(), stream=False)
+    factory.informer(PODS).stop()
+    factory.informer(THINGS)
+    with factory:
+        assert factory.wait_for_sync(30) == {Selection(THINGS): True}
+
+
+def test_an_informer_may_have_been_started_by_itself() -> None:
+    """The factory takes it over as it is."""
+    sources = _Sources()
+    factory = InformerFactory(sources, stream=False)
+    factory.informer(PODS).start()
+    with factory:
+        assert factory.wait_for_sync(30) == {Selection(PODS): True}
+    assert [request["verb"] for request in sources.servers[Selection(PODS)].requests].count("list") == 1
+    assert factory.informer(PODS).stopped
+
+
+class _Silent:
+    """A source that answers no list before it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.released = threading.Event()
+
+    def list(self, **options: Any) -> Any:
+        self.asked.set()
+        assert self.released.wait(30)
+        raise failure(503)
+
+    def watch(self, **options: Any) -> Any:
+        raise AssertionError("there is nothing to watch without a list")
+
+
+def test_waiting_for_several_takes_its_time_once() -> None:
+    """The limit is for all informers together, and what is not synced is said of each."""
+    clock = FakeClock()
+    silent = [_Silent(), _Silent(), _Silent()]
+    sources: dict[Selection, Any] = dict(
+        zip([Selection(PODS), Selection(NODES), Selection(THINGS)], silent, strict=True)
+    )
+    factory = InformerFactory(sources.__getitem__, stream=False, clock=clock)
+    for resource in (PODS, NODES, THINGS):
+        factory.informer(resource)
+    with factory:
+        assert all(source.asked.wait(30) for source in silent)
+        assert factory.wait_for_sync(8.0) == dict.fromkeys(sources, False)
+        assert clock.pauses == [8.0, 0.0, 0.0]
+        for source in silent:
+            source.released.set()
+
+
+def test_shutting_down_takes_its_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is for all informers together, however many of them have handlers that do not end."""
+    now = 100.0
+    allowed: list[float | None] = []
+
+    def stop(informer: SharedInformer, timeout: float | None = 1.0) -> bool:
+        nonlocal now
+        allowed.append(timeout)
+        now += timeout or 0.0
+        return False
+
+    factory = InformerFactory(_Sources())
+    factory.informer(PODS)
+    factory.informer(THINGS)
+    monkeypatch.setattr("dynkube.informer.factory.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(SharedInformer, "stop", stop)
+    assert factory.shutdown(3.0) is False
+    assert allowed == [0.0, 0.0, 3.0, 0.0]
