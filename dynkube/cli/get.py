@@ -36,6 +36,7 @@ def configure(parser: Parser) -> None:
     add("--field-selector", metavar="FIELDS", help="only objects whose fields match: metadata.name=web")
     parser.switch("-w", "--watch", text="then show every change until interrupted")
     parser.switch("--watch-only", text="show only changes")
+    parser.switch("--output-watch-events", text="with -w: say of each whether it was added, modified or deleted")
     parser.switch("--ignore-not-found", text="an object that does not exist is no failure")
     parser.switch("--no-headers", text="leave the heading out")
     parser.switch("--show-labels", text="add a column with all labels")

@@ -26,6 +26,8 @@ def watch(questions: Sequence[Question], options: argparse.Namespace, show: Show
     """
     if len(questions) != 1:
         raise UsageError("only one resource, all of it or one object, can be watched at a time")
+    if options.output_watch_events and (options.output or "").partition("=")[0] in {"name", "custom-columns"}:
+        raise UsageError("--output-watch-events goes with tables, json, yaml and jsonpath")
     if show is not None:
         return _watch_objects(questions[0], options, show)
     return _watch_tables(questions[0], options)
@@ -33,38 +35,35 @@ def watch(questions: Sequence[Question], options: argparse.Namespace, show: Show
 
 def _watch_tables(question: Question, options: argparse.Namespace) -> int:
     rows = _Rows(question, options)
-    version = None
-    for table in question.tables():
+    version, tables = None, []
+    for table in question.listed_tables():
+        tables.append(table)
         version = table.metadata.get("resourceVersion") or version
         if not options.watch_only:
-            rows.show(table)
-    with question.view.table().watch(**question.changes(), resource_version=version, relist=True) as events:
+            rows.show("ADDED", table)
+    view = question.view.table()
+    with view.watch(**question.changes(), resource_version=version, relist=True, known=tables) as events:
         for event in events:
-            rows.show(event["object"])
+            rows.show(event["type"], event["object"])
     return OK
 
 
 def _watch_objects(question: Question, options: argparse.Namespace, show: Show) -> int:
-    version = None
-    if question.name is not None:
-        present = question.objects()
-        version = present[0]["metadata"].get("resourceVersion")
-    else:
-        listed = question.view.list(**question.changes())
-        present, version = listed["items"], listed["metadata"].get("resourceVersion")
+    listed = question.listed_objects()
+    present, version = listed["items"], listed["metadata"].get("resourceVersion")
     if not options.watch_only:
         for obj in present:
-            _show_object(obj, options, show)
-    with question.view.watch(**question.changes(), resource_version=version, relist=True) as events:
+            _show_object("ADDED", obj, options, show)
+    with question.view.watch(**question.changes(), resource_version=version, relist=True, known=present) as events:
         for event in events:
-            _show_object(event["object"], options, show)
+            _show_object(event["type"], event["object"], options, show)
     return OK
 
 
-def _show_object(obj: JSONObject, options: argparse.Namespace, show: Show) -> None:
+def _show_object(kind: str, obj: JSONObject, options: argparse.Namespace, show: Show) -> None:
     if options.output == "yaml":
         print("---")
-    show([obj], False)
+    show([{"type": kind, "object": obj} if options.output_watch_events else obj], False)
     sys.stdout.flush()
 
 
@@ -75,11 +74,12 @@ class _Rows:
         self._layout = layout_of(question, options, prefixed=False)
         self._columns = Columns()
         self._headed = options.no_headers
+        self._with_kind = options.output_watch_events
 
-    def show(self, table: Table) -> None:
-        rows = [self._layout.cells(table.columns, row) for row in table]
+    def show(self, kind: str, table: Table) -> None:
+        rows = [[*[kind][: self._with_kind], *self._layout.cells(table.columns, row)] for row in table]
         if rows and not self._headed:
-            rows.insert(0, self._layout.heading(table.columns))
+            rows.insert(0, [*["EVENT"][: self._with_kind], *self._layout.heading(table.columns)])
             self._headed = True
         for line in self._columns.lines(rows):
             print(line, flush=True)

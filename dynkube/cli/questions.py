@@ -54,6 +54,23 @@ class Question:
         else:
             yield from table.pages(**self._selectors(), limit=self.page_size)
 
+    def listed_objects(self) -> JSONObject:
+        """Return the list a watch can follow; raises as `objects`.
+
+        Of a single object too: its own version may be too old to be watched from, that of a list never is.
+        """
+        if self.name is not None:
+            self.view.get(self.name)
+        return self.view.list(**self.changes())
+
+    def listed_tables(self) -> Iterator[Table]:
+        """Yield the tables a watch can follow, as `listed_objects`."""
+        if self.name is None:
+            yield from self.tables()
+        else:
+            self.view.get(self.name)
+            yield self.view.table().list(**self.changes())
+
     def changes(self) -> dict[str, Any]:
         """Return the options with which a watch shows what changes here: a single object is selected by its name."""
         if self.name is None:

@@ -31,6 +31,7 @@ class Live(View):
         field_selector: FieldSelectorLike = None,
         resource_version: str | None = None,
         relist: bool = False,
+        known: Iterable[JSONObject] = (),
         allow_bookmarks: bool = False,
         send_initial_events: bool = False,
         idle_timeout: float | None = IDLE_TIMEOUT,
@@ -41,7 +42,9 @@ class Live(View):
         With no `resource_version`, what exists comes first, as ADDED. Connections that end or break are replaced and
         the watch goes on where it was; `with` and `close()`, from any thread, end it at once, as does `timeout`
         (seconds for the whole watch; None: none). When the server no longer has the events since the last one seen,
-        Gone is raised; with `relist`, the differences come as events instead. See `dynkube.watch.Watcher`.
+        Gone is raised; with `relist`, the differences come as events instead. After a list of your own give `known`,
+        its items, with its version, or the objects in it that are deleted then are not told. See
+        `dynkube.watch.Watcher`.
         """
         from dynkube.watch import Watcher
 
@@ -51,6 +54,7 @@ class Live(View):
             source,
             resource_version=resource_version,
             relist=relist,
+            known=known,
             timeout=timeout,
             allow_bookmarks=allow_bookmarks,
             send_initial_events=send_initial_events,

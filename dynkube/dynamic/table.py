@@ -13,7 +13,7 @@ from dynkube.dynamic.view import items_of
 from dynkube.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -252,22 +252,27 @@ class TableView:
         field_selector: FieldSelectorLike = None,
         resource_version: str | None = None,
         relist: bool = False,
+        known: Iterable[Table] = (),
         timeout: float | None = None,
     ) -> TableWatch:
         """Return the changes as {"type": ..., "object": Table}, each a table of one row with its columns.
 
-        As resilient as `Resource.watch`. Rows must carry at least their object's metadata.
+        As resilient as `Resource.watch`; `known` are tables, the pages of a list. Rows must carry at least their
+        object's metadata.
         """
         if not self._printed.followable:
             raise InvalidRequestError('a watch needs the metadata of its rows: include_object="None" leaves it out')
+        known = tuple(known)
+        rows = [{"cells": row.cells, "object": row.object} for table in known for row in table]
         events = self._printed.watch(
             label_selector=label_selector,
             field_selector=field_selector,
             resource_version=resource_version,
             relist=relist,
+            known=[_object_of_row(row, None) for row in rows],
             timeout=timeout,
         )
-        return TableWatch(events)
+        return TableWatch(events, columns=known[0].columns if known else ())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._printed!r}>"
@@ -276,10 +281,10 @@ class TableView:
 class TableWatch:
     """The events of a watch on a `TableView`. Close it, or leave its `with` block, from any thread."""
 
-    def __init__(self, events: Watcher) -> None:
+    def __init__(self, events: Watcher, *, columns: tuple[Column, ...] = ()) -> None:
         self._events = events
         # The server sends the columns with the first event of each connection only.
-        self._columns: tuple[Column, ...] = ()
+        self._columns = columns
 
     def __iter__(self) -> TableWatch:
         return self

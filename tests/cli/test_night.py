@@ -1,0 +1,79 @@
+"""`dynkube get -w`, `wait` and `events` while the server restarts, forgets and empties a namespace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.objects import config_map
+from cli.test_live import watching
+from dynkube.testing import APIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dynkube.dynamic import Resource
+
+
+@pytest.fixture
+def server() -> Iterator[APIServer]:
+    """Run a server of this test's own: it is to be restarted."""
+    with APIServer(controllers=False) as server:
+        yield server
+
+
+@pytest.fixture
+def kubeconfig(server: APIServer, tmp_path: Path) -> Path:
+    """Write a kubeconfig for it."""
+    path = tmp_path / "config"
+    server.write_kubeconfig(path)
+    return path
+
+
+@pytest.fixture
+def config_maps(server: APIServer) -> Iterator[Resource]:
+    """Return its config maps."""
+    with server.client(qps=-1.0) as client:
+        yield client.resource("v1", "configmaps").namespace("default")
+
+
+class TestGetWatch:
+    @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
+    def test_a_version_that_was_forgotten(
+        self, server: APIServer, config_maps: Resource, kubeconfig: Path, form: list[str]
+    ) -> None:
+        """After a 410 only what differs is shown: a missed deletion of what was listed is, what stayed is not."""
+        for name in ("gone", "kept"):
+            config_maps.create(config_map(name))
+        command = ["get", "cm", "-w", "--no-headers", *form]
+        with watching(kubeconfig, "default", *command, noisy=True) as out:
+            assert [out.readline().split()[0].rpartition("/")[2] for _ in range(2)] == ["gone", "kept"]
+            server.inject("error", path="/api/v1/namespaces/default/configmaps", watch=True, status=503, count=1)
+            server.restart()
+            config_maps.delete("gone")
+            server.compact()
+            config_maps.create(config_map("new"))
+            assert [out.readline().split()[0].rpartition("/")[2] for _ in range(2)] == ["gone", "new"]
+
+    def test_an_object_from_long_ago(self, server: APIServer, config_maps: Resource, kubeconfig: Path) -> None:
+        """The version of a single object may be forgotten long since: the watch does not begin with a failure."""
+        config_maps.create(config_map("old"))
+        config_maps.create(config_map("other"))
+        server.compact()
+        with watching(kubeconfig, "default", "get", "cm", "old", "-w", "--no-headers") as out:
+            assert out.readline().split()[:2] == ["old", "0"]
+            config_maps.patch("old", {"data": {"k": "v"}})
+            assert out.readline().split()[:2] == ["old", "1"]
+
+    def test_events_are_named(self, config_maps: Resource, kubeconfig: Path) -> None:
+        """`--output-watch-events` says what happened to each object, in a first column."""
+        config_maps.create(config_map("a"))
+        with watching(kubeconfig, "default", "get", "cm", "-w", "--output-watch-events") as out:
+            assert out.readline().split()[:2] == ["EVENT", "NAME"]
+            assert out.readline().split()[:2] == ["ADDED", "a"]
+            config_maps.patch("a", {"data": {"k": "v"}})
+            assert out.readline().split()[:2] == ["MODIFIED", "a"]
+            config_maps.delete("a")
+            assert out.readline().split()[:2] == ["DELETED", "a"]
