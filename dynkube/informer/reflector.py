@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from dynkube.watch.backoff import Backoff
@@ -63,7 +64,7 @@ class Reflector:
         self._backoff = backoff if backoff is not None else Backoff(clock=clock, random=random)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._loop = self._new_loop()
+        self._loop = self._new_loop(None)
         self._thread = threading.Thread(target=self._run, name=f"dynkube-reflector-{name}", daemon=True)
 
     def start(self) -> None:
@@ -82,10 +83,10 @@ class Reflector:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _new_loop(self) -> WatchLoop:
+    def _new_loop(self, version: str | None) -> WatchLoop:
         return WatchLoop(
             self._source,
-            self._policy,
+            replace(self._policy, resource_version=version),
             idle_timeout=self._idle_timeout,
             backoff=self._backoff,
             clock=self._clock,
@@ -111,7 +112,8 @@ class Reflector:
                 self._clock.wait(self._stopped, self._backoff.next())
                 with self._lock:
                     if not self._stopped.is_set():
-                        self._loop = self._new_loop()
+                        # Not older than what the sink has been told, as after any other failure.
+                        self._loop = self._new_loop(self._loop.resource_version)
 
     def _failed(self, error: Exception) -> None:
         if self._on_error is None:

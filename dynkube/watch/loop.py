@@ -250,8 +250,11 @@ class WatchLoop:
             self._failed(error)
         else:
             if not self._over():
-                _logger.debug("watch ended, resuming from %s", machine.resource_version)
                 machine.ended(self._clock.monotonic())
+                if isinstance(machine.action, ListPage):
+                    _logger.info("watch ended before its initial state was complete, listing instead")
+                else:
+                    _logger.debug("watch ended, resuming from %s", machine.resource_version)
         finally:
             with self._lock:
                 self._stream = None
