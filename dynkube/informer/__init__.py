@@ -7,6 +7,7 @@ from dynkube.informer.factory import InformerFactory, Selection
 from dynkube.informer.handler import HandlerRegistration
 from dynkube.informer.indexer import NAMESPACE_INDEX, Indexer, index_by_namespace
 from dynkube.informer.lister import Lister
+from dynkube.informer.mutation import MutationDetector
 from dynkube.informer.reflector import Reflector
 from dynkube.informer.shared import SharedInformer
 from dynkube.informer.transforms import drop_managed_fields, only_metadata
@@ -20,6 +21,7 @@ __all__ = [
     "Indexer",
     "InformerFactory",
     "Lister",
+    "MutationDetector",
     "Reflector",
     "Selection",
     "SharedInformer",
