@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import random as random_module
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dynkube.errors import DynkubeError
 from dynkube.transport.cancellation import Cancellation
+from dynkube.transport.latch import Latch
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.machine import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, WatchMachine
@@ -31,6 +31,8 @@ _logger = logging.getLogger("dynkube.watch")
 SERVER_TIMEOUT = (300, 600)
 #: How much longer than the server's own limit a silence may last where it may not send bookmarks (kube-rs).
 _GRACE = 5.0
+#: Seconds between two requests that each take the place of one that just failed or ended.
+_HASTE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ class WatchLoop:
         self._idle_timeout = idle_timeout
         self._on_error = on_error
         self._cancellation = Cancellation()
-        self._stopped = threading.Event()
-        self._lock = threading.Lock()
+        # No lock: `stop` in a signal handler comes in the middle of what its own thread does here.
+        self._stopped = Latch()
         self._stream: EventStream | None = None
         self._listed: dict[str, JSONObject] = {}
         self._limit = deadline
@@ -99,6 +101,8 @@ class WatchLoop:
         self._alarm: Alarm | None = None
         self._failures = 0
         self._trouble: DynkubeError | None = None
+        self._hasty = False  # what was asked for last did not come about, and there was no pause since
+        self._hasty_at = -math.inf
 
     @property
     def resource_version(self) -> str | None:
@@ -118,10 +122,9 @@ class WatchLoop:
             alarm.cancel()
 
     def _end(self) -> None:
-        with self._lock:
-            self._stopped.set()
-            stream, self._stream = self._stream, None
+        self._stopped.set()
         self._cancellation.cancel()
+        stream = self._stream
         if stream is not None:
             stream.close()
 
@@ -148,6 +151,8 @@ class WatchLoop:
 
     def _list(self, page: ListPage) -> Iterator[State]:
         listed, self._listed = self._listed, {}
+        if self._held_back():
+            return
         try:
             answer = self._source.list(
                 resource_version=page.resource_version,
@@ -172,6 +177,9 @@ class WatchLoop:
             self._listed = objects
 
     def _open(self, action: OpenStream) -> None:
+        if self._held_back():
+            return
+        self._hasty = True  # whatever ends it
         server_timeout = SERVER_TIMEOUT[0] + int(self._random() * (SERVER_TIMEOUT[1] - SERVER_TIMEOUT[0] + 1))
         silence = server_timeout + _GRACE
         if self._idle_timeout is not None:
@@ -195,11 +203,9 @@ class WatchLoop:
         except DynkubeError as error:
             self._failed(error)
             return
-        with self._lock:
-            stopped = self._stopped.is_set()
-            if not stopped:
-                self._stream = stream
-        if stopped:
+        self._stream = stream
+        if self._stopped.is_set():  # asked after `stop` can find the stream: one of the two closes it
+            self._stream = None
             stream.close()
             return
         self._machine.opened(since)
@@ -210,8 +216,7 @@ class WatchLoop:
             self._failures = 0
 
     def _read(self) -> Iterator[Signal]:
-        with self._lock:
-            stream = self._stream
+        stream = self._stream
         if stream is None:
             return
         machine = self._machine
@@ -256,14 +261,14 @@ class WatchLoop:
                 else:
                     _logger.debug("watch ended, resuming from %s", machine.resource_version)
         finally:
-            with self._lock:
-                self._stream = None
+            self._stream = None
             stream.close()
 
     def _failed(self, error: DynkubeError) -> None:
         if self._over():
             return  # the failure is our own stop, as the other end of the socket sees it
         machine = self._machine
+        self._hasty = True
         machine.failed(error, self._clock.monotonic())
         if not isinstance(machine.action, Fail):
             self._failures += 1
@@ -282,8 +287,23 @@ class WatchLoop:
         if error is not None:
             version = self._machine.resource_version
             _logger.warning("watch interrupted at version %s, trying again in %.1f s: %s", version, seconds, error)
+        self._hasty = False
         if not self._clock.wait(self._stopped, seconds):
             self._machine.paused()
+
+    def _held_back(self) -> bool:
+        """Wait before a request that takes the place of another at once if that is the second in a second.
+
+        One follows from the other where a server refuses everything, streaming list, list and full list: each is worth
+        a try, and all of them together are many requests of many watchers. Return whether the watch is over.
+        """
+        if self._hasty:
+            self._hasty = False
+            left = self._hasty_at + _HASTE - self._clock.monotonic()
+            if left > 0:
+                self._clock.wait(self._stopped, left)
+            self._hasty_at = self._clock.monotonic()
+        return self._over()
 
     def _over(self) -> bool:
         if self._stopped.is_set():

@@ -12,7 +12,7 @@ from dynkube.errors import ResponseError
 from dynkube.watch import Watcher
 from dynkube.watch.loop import State, WatchLoop
 from dynkube.watch.machine import Policy, Start
-from watch.fakes import FakeClock, Source, Stream, expired, failure, page, rate, thing
+from watch.fakes import FakeClock, Source, Stream, bookmark, expired, failure, page, rate, thing
 
 
 def _watcher(*script: Any, then: Any = None, **options: Any) -> tuple[Watcher, Source, FakeClock]:
@@ -151,8 +151,22 @@ def test_an_hour_of_tokens_that_expire_costs_few_requests() -> None:
     watcher = Watcher(source, relist=True, timeout=3600.0, clock=clock, random=lambda: 0.0)
     assert list(watcher) == []
     assert clock.monotonic() - clock.start >= 3600
+    assert rate(source, clock, per=1.0) <= 3
     assert rate(source, clock, per=5.0) <= 12
     assert len(source.requests) < 400
+
+
+def test_refusals_of_every_sort_in_a_row_are_no_burst() -> None:
+    """Streaming list, the same anew, a list that breaks off and the full list follow at once, not all in one second."""
+    clock = FakeClock()
+    refused = [expired(), failure(500, "InternalError"), page(thing("a", 1), version=5, continue_="t"), expired()]
+    first = [Stream(bookmark(4, end=True)), expired()]
+    source = Source(*first, *[step for _ in range(20) for step in [*refused, LIST, expired()]], clock=clock)
+    policy = Policy(start=Start.STREAM, relist=True, patient=True)
+    loop = WatchLoop(source, policy, clock=clock, random=lambda: 0.0)
+    source.on_end = loop.stop
+    assert sum(isinstance(signal, State) for signal in loop.signals()) == 21
+    assert rate(source, clock, per=1.0) <= 3
 
 
 def _first_page_only(source: Source) -> Any:
