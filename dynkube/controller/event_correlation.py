@@ -58,6 +58,19 @@ class _Similar:
     last: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What has to be known of an event to count it on."""
+
+    name: str
+    first: str
+    count: int
+
+    @classmethod
+    def of(cls, event: JSONObject) -> _Written:
+        return cls(event["metadata"]["name"], event["firstTimestamp"], event["count"])
+
+
 @dataclass
 class _Bucket:
     tokens: float
@@ -78,7 +91,7 @@ class EventCorrelator:
     def __init__(self, *, clock: Clock = SYSTEM_CLOCK, cache_size: int = CACHE_SIZE) -> None:
         self._clock = clock
         self._similar: _Recent[_Similar] = _Recent(cache_size)
-        self._written: _Recent[JSONObject] = _Recent(cache_size)
+        self._written: _Recent[_Written] = _Recent(cache_size)
         self._buckets: _Recent[_Bucket] = _Recent(cache_size)
 
     def judge(self, event: JSONObject) -> Verdict | None:
@@ -88,17 +101,16 @@ class EventCorrelator:
         written = self._written.get(key)
         patch: JSONObject | None = None
         if written is not None:
-            metadata = written["metadata"]
-            event["metadata"] = {**event["metadata"], "name": metadata["name"]}
-            event["firstTimestamp"] = written["firstTimestamp"]
-            event["count"] = written["count"] + 1
+            event["metadata"]["name"] = written.name
+            event["firstTimestamp"] = written.first
+            event["count"] = written.count + 1
             patch = {name: event[name] for name in ("count", "lastTimestamp", "message")}
-        self._written.put(key, event)
+        self._written.put(key, _Written.of(event))
         return Verdict(event, patch) if self._allowed(event) else None
 
     def written(self, event: JSONObject) -> None:
         """Take note of the event as the server stored it."""
-        self._written.put(self._key(event), event)
+        self._written.put(self._key(event), _Written.of(event))
 
     def _combine(self, event: JSONObject) -> Hashable:
         """Turn one similar event too many into the combined one, in place; return the key to count it by."""
@@ -110,8 +122,8 @@ class EventCorrelator:
         similar.messages.add(event["message"])
         similar.last = now
         if len(similar.messages) >= MAX_SIMILAR:
-            # One message more than the limit is all that is ever remembered.
-            similar.messages.pop()
+            # The first nine stay events of their own, and every other is combined. (client-go forgets any of the ten.)
+            similar.messages.discard(event["message"])
             event["message"] = COMBINED + event["message"]
             self._similar.put(group, similar)
             return group

@@ -32,6 +32,10 @@ _logger = logging.getLogger("dynkube.controller")
 QUEUE_SIZE = 1000
 #: Tries to write one event, and the seconds between them.
 TRIES, PAUSE = 12, 10.0
+#: Seconds that the thread gets to end once `close` has cancelled what it was about.
+_ENDING = 0.5
+#: The cause of a refusal that says nothing of importance: what is told about goes, and its events with it.
+_TERMINATING = "NamespaceTerminating"
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -50,6 +54,8 @@ class EventRecorder:
     `EventCorrelator`), at most 1000 wait, and while the server cannot be reached each is tried 12 times, 10 s apart.
     What cannot be written is logged and dropped: events are for people, nothing may depend on them. `close()`
     writes what waits, within its timeout, and ends the thread.
+
+    Two recorders know nothing of each other: each counts for itself.
     """
 
     def __init__(
@@ -69,11 +75,12 @@ class EventRecorder:
         self._clock = clock
         self._random = random
         self._correlator = EventCorrelator(clock=clock)
-        self._queue: queue.Queue[JSONObject | None] = queue.Queue(QUEUE_SIZE)
+        self._queue: queue.SimpleQueue[JSONObject | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._closed = False
         self._cancellation = Cancellation()
         self._lock = threading.Lock()
+        self._stamp = 0
         self._thread: threading.Thread | None = None
 
     def event(
@@ -84,45 +91,53 @@ class EventRecorder:
         message: str,
         *,
         annotations: Mapping[str, str] | None = None,
+        field_path: str | None = None,
     ) -> bool:
         """Report something about `obj`, which needs apiVersion, kind and name; return whether it was taken.
 
         `type` is "Normal" or "Warning", `reason` one word in CamelCase for machines, `message` a sentence for people.
-        It is not taken after `close`, and when too many wait. Raises `InvalidRequestError` for another type,
-        and for an object that cannot be referred to.
+        `field_path` names the part of the object it is about (``spec.containers{web}``). An event is not taken after
+        `close`, and when too many wait. Raises `InvalidRequestError` for another type, for a reason or message that is
+        no text, and for an object that cannot be referred to.
         """
         if type not in {"Normal", "Warning"}:
             raise InvalidRequestError(f"the type of an event is Normal or Warning, not {type!r}")
-        event = self._event(obj, type, reason, message, annotations or {})
+        for name, text in {"reason": reason, "message": message, **(annotations or {})}.items():
+            if not isinstance(text, str):
+                raise InvalidRequestError(f"the {name} of an event is text, not {text!r}")
+        event = self._event(obj, type, reason, message, field_path)
+        if annotations:
+            event["metadata"]["annotations"] = dict(annotations)
         with self._lock:
             if self._closed:
                 return False
+            full = self._queue.qsize() >= QUEUE_SIZE
+            if not full:
+                self._queue.put(event)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write, name="dynkube-events", daemon=True)
                 self._thread.start()
-        try:
-            self._queue.put_nowait(event)
-        except queue.Full:
-            _logger.error("too many events wait, dropped: %s %s", reason, message)  # noqa: TRY400 - no failure of ours
-            return False
-        return True
+        if full:
+            _logger.error("too many events wait, dropped: %s %s", reason, message)
+        return not full
 
-    def close(self, timeout: float = 1.0) -> bool:
-        """Write what waits for at most `timeout` seconds and end; return whether the thread has ended. Repeatable."""
+    def close(self, timeout: float = 0.5) -> bool:
+        """Write what waits for at most `timeout` seconds and end; return whether the thread has ended. Repeatable.
+
+        A request without an answer is ended then, which takes half a second at most.
+        """
         with self._lock:
             thread, first, self._closed = self._thread, not self._closed, True
+            if first:
+                self._queue.put(None)
         if thread is None:
             return True
-        if first:
-            try:
-                self._queue.put(None, timeout=timeout)
-            except queue.Full:
-                _logger.error("too many events wait to be written before the end")  # noqa: TRY400 - no failure of ours
         if thread is not threading.current_thread():
             thread.join(timeout)
-            self._stopped.set()  # ends the pauses and what still waits
-            self._cancellation.cancel()
-            thread.join(timeout)
+            if thread.is_alive():
+                self._stopped.set()  # ends the pauses and what still waits
+                self._cancellation.cancel()
+                thread.join(_ENDING)
         return not thread.is_alive()
 
     def __enter__(self) -> Self:
@@ -134,7 +149,7 @@ class EventRecorder:
         self.close()
 
     def _event(
-        self, obj: Mapping[str, Any], kind: str, reason: str, message: str, annotations: Mapping[str, str]
+        self, obj: Mapping[str, Any], kind: str, reason: str, message: str, field_path: str | None
     ) -> JSONObject:
         metadata = obj.get("metadata") or {}
         name, api_version, object_kind = metadata.get("name"), obj.get("apiVersion"), obj.get("kind")
@@ -148,13 +163,14 @@ class EventRecorder:
             "namespace": namespace,
             "uid": metadata.get("uid"),
             "resourceVersion": metadata.get("resourceVersion"),
+            "fieldPath": field_path,
         }
         now = self._clock.now()
-        own_name = f"{name}.{int(now.timestamp() * 1e6) * 1000:x}"
+        own_name = f"{name}.{self._next_stamp(int(now.timestamp() * 1e6) * 1000):x}"
         if len(own_name) > 253 or not _SUBDOMAIN.fullmatch(own_name):
             own_name = str(uuid.uuid4())
         stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        event: JSONObject = {
+        return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": own_name, "namespace": namespace or "default"},
@@ -169,18 +185,27 @@ class EventRecorder:
             "reportingComponent": self._component,
             "reportingInstance": self._host,
         }
-        if annotations:
-            event["metadata"]["annotations"] = dict(annotations)
-        return event
+
+    def _next_stamp(self, nanoseconds: int) -> int:
+        """Return the time for the name of an event: never the same twice, or the second event would not be written."""
+        with self._lock:
+            self._stamp = max(nanoseconds, self._stamp + 1)
+            return self._stamp
 
     def _write(self) -> None:
-        while not self._stopped.is_set():
-            event = self._queue.get()
-            if event is None:
-                return
-            verdict = self._correlator.judge(event)
-            if verdict is not None:
-                self._try(verdict)
+        late = 0
+        while (event := self._queue.get()) is not None:
+            if self._stopped.is_set():
+                late += 1
+                continue
+            try:
+                verdict = self._correlator.judge(event)
+                if verdict is not None:
+                    self._try(verdict)
+            except Exception:  # one event must not end the thread that writes them
+                _logger.exception("an event could not be written")
+        if late:
+            _logger.warning("closed with %d events left to write", late)
 
     def _try(self, verdict: Verdict) -> None:
         for attempt in range(TRIES):
@@ -188,14 +213,16 @@ class EventRecorder:
                 stored = self._send(verdict)
             except AlreadyExists:  # noqa: PERF203 - the loop is about these exceptions
                 return  # an earlier try came through without its answer
-            except StatusError as error:
-                # The server decided; it would decide the same again.
-                _logger.warning("an event was refused: %s", error)
+            except (StatusError, InvalidRequestError) as error:
+                # The server decided, or what it was to be sent is no request; it would be the same again.
+                quiet = isinstance(error, StatusError) and error.has_cause(_TERMINATING)
+                _logger.log(logging.DEBUG if quiet else logging.WARNING, "an event was refused: %s", error)
                 return
             except DynkubeError as error:
                 _logger.debug("an event could not be sent: %s", error)
                 # The first pause is random, so that many clients do not come back together.
                 if self._clock.wait(self._stopped, PAUSE * self._random() if attempt == 0 else PAUSE):
+                    _logger.warning("closed before an event could be written: %s", error)
                     return
             else:
                 self._correlator.written(stored)
@@ -209,5 +236,4 @@ class EventRecorder:
             # An event the server has dropped by now is made anew, with its count.
             with suppress(NotFound):
                 return objects.patch(event["metadata"]["name"], verdict.patch, type="strategic")
-        event["metadata"].pop("resourceVersion", None)
         return objects.create(event)

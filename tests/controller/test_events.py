@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
-from watch.fakes import FakeClock
+from watch.fakes import FakeClock, ManualClock
 
 from controller.objects import MemoryObjects, refusal
 from dynkube.controller import EventCorrelator, event_correlation
 from dynkube.controller.event_recorder import QUEUE_SIZE, TRIES, EventRecorder
-from dynkube.errors import ConnectFailedError, InvalidRequestError
+from dynkube.errors import ConnectFailedError, InvalidNameError, InvalidRequestError, ResponseError, status_error
 
-POD = {
+POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "web", "namespace": "prod", "uid": "u1", "resourceVersion": "7"},
@@ -94,9 +96,9 @@ def test_events_of_cluster_scoped_objects_go_to_default() -> None:
     assert event["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": "n"}
 
 
-@pytest.mark.parametrize("name", ["system:node", "x" * 250])
+@pytest.mark.parametrize("name", ["system:node", "2001:db8::1", "Web", "-web", "web..a", "x" * 250])
 def test_names_that_make_no_event_name_are_replaced(name: str) -> None:
-    """Roles may have colons in their names, events may not."""
+    """Roles and addresses may have colons in their names, events may not; nor may they be longer than 253."""
     objects = MemoryObjects()
     with _recorder(objects) as recorder:
         recorder.event({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}, "Normal", "R", "m")
@@ -129,6 +131,66 @@ def test_an_event_that_is_gone_is_made_anew_with_its_count() -> None:
     assert event["count"] == 2
 
 
+def test_an_event_may_be_about_a_part() -> None:
+    """`field_path` says which container, as kubectl shows it; another part is another event."""
+    objects = MemoryObjects()
+    with _recorder(objects) as recorder:
+        for container in ("web", "sidecar", "web"):
+            recorder.event(POD, "Warning", "BackOff", "waits", field_path=f"spec.containers{{{container}}}")
+        assert recorder.close(30)
+    parts = [(event["involvedObject"]["fieldPath"], event["count"]) for event in _events(objects)]
+    assert parts == [("spec.containers{web}", 2), ("spec.containers{sidecar}", 1)]
+
+
+def test_an_object_without_uid_can_be_told_about() -> None:
+    """What was never on the server, or is known by name only, has no uid to refer to."""
+    objects = MemoryObjects()
+    with _recorder(objects) as recorder:
+        recorder.event(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}}, "Normal", "R", "m"
+        )
+        assert recorder.close(30)
+    (event,) = _events(objects)
+    assert event["involvedObject"] == {"apiVersion": "v1", "kind": "Pod", "name": "p", "namespace": "n"}
+
+
+def test_events_of_one_moment_have_names_of_their_own() -> None:
+    """Two events about one object in the same tick of the clock are both written."""
+    objects = MemoryObjects()
+    with _recorder(objects) as recorder:
+        for reason in ("Created", "Started", "Ready"):
+            recorder.event(POD, "Normal", reason, "m")
+        assert recorder.close(30)
+    assert [event["reason"] for event in _events(objects)] == ["Created", "Started", "Ready"]
+
+
+def test_the_object_is_not_changed_and_not_kept() -> None:
+    """What the caller does with object and annotations afterwards does not change the event."""
+    objects = MemoryObjects()
+    recorder = _recorder(objects)
+    pod = copy.deepcopy(POD)
+    annotations = {"a": "b"}
+    recorder.event(pod, "Normal", "R", "m", annotations=annotations)
+    assert pod == POD
+    pod["metadata"]["name"] = annotations["a"] = "changed"
+    assert recorder.close(30)
+    (event,) = _events(objects)
+    assert (event["involvedObject"]["name"], event["metadata"]["annotations"]) == ("web", {"a": "b"})
+
+
+def test_recorders_know_nothing_of_each_other() -> None:
+    """A new recorder makes an event of its own of what another has told already."""
+    objects = MemoryObjects()
+    clock = FakeClock()
+    for _ in range(2):
+        with _recorder(objects, clock) as recorder:
+            for _ in range(2):
+                recorder.event(POD, "Normal", "R", "m")
+            assert recorder.close(30)
+        clock.advance(1.0)
+    assert [event["count"] for event in _events(objects)] == [2, 2]
+
+
 @pytest.mark.parametrize("type_", ["Error", "", "normal"])
 def test_types_are_normal_and_warning(type_: str) -> None:
     """Anything else is a mistake of the caller."""
@@ -144,6 +206,15 @@ def test_an_object_needs_an_identity(missing: str) -> None:
         _recorder(MemoryObjects()).event(obj, "Normal", "R", "m")
 
 
+@pytest.mark.parametrize(
+    "words", [{"reason": 7}, {"message": KeyError("x")}, {"message": None}, {"annotations": {"a": 1}}]
+)
+def test_the_words_of_an_event_are_text(words: dict[str, Any]) -> None:
+    """An exception or a number in place of a message is told to the caller, not to the thread that writes."""
+    with pytest.raises(InvalidRequestError, match="is text"):
+        _recorder(MemoryObjects()).event(POD, "Normal", **{"reason": "R", "message": "m", **words})
+
+
 def test_a_recorder_needs_a_component() -> None:
     """Events without a source help nobody."""
     with pytest.raises(InvalidRequestError):
@@ -153,13 +224,28 @@ def test_a_recorder_needs_a_component() -> None:
 # What goes wrong
 
 
-def test_a_refusal_is_final(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal(400, "BadRequest"),
+        refusal(403, "Forbidden"),
+        refusal(404, "NotFound"),
+        refusal(409, "Conflict"),
+        refusal(413, "RequestEntityTooLarge"),
+        refusal(422, "Invalid"),
+        refusal(429, "TooManyRequests"),
+        refusal(500, "InternalError"),
+        InvalidNameError("no namespace is named so"),
+    ],
+    ids=lambda error: str(getattr(error, "reason", type(error).__name__)),
+)
+def test_a_refusal_is_final(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """What the server refused it would refuse again: logged, dropped, and the next event is sent."""
     objects = MemoryObjects()
 
     def refuse(verb: str, name: str) -> None:
         objects.before = lambda verb, name: None
-        raise refusal(403, "Forbidden")
+        raise error
 
     objects.before = refuse
     clock = FakeClock()
@@ -171,6 +257,95 @@ def test_a_refusal_is_final(caplog: pytest.LogCaptureFixture) -> None:
     assert [event["reason"] for event in _events(objects)] == ["Second"]
     assert "refused" in caplog.text
     assert clock.pauses == []
+
+
+def test_a_namespace_that_goes_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """Events about what is deleted with its namespace are refused; nobody needs to be warned of that."""
+    objects = MemoryObjects()
+    causes = [{"reason": "NamespaceTerminating", "message": "namespace prod is being terminated"}]
+    status = {"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "details": {"causes": causes}}
+
+    def refuse(verb: str, name: str) -> None:
+        raise status_error(status, method="POST", url="https://test/", code=403)
+
+    objects.before = refuse
+    with caplog.at_level(logging.INFO, "dynkube.controller"), _recorder(objects) as recorder:
+        recorder.event(POD, "Normal", "R", "m")
+        assert recorder.close(30)
+    assert (len(objects.requests), caplog.text) == (1, "")
+
+
+def test_what_was_refused_is_made_when_it_repeats() -> None:
+    """An event that was never written is created with its whole count, once it may be."""
+    objects = MemoryObjects()
+
+    def refuse(verb: str, name: str) -> None:
+        objects.before = lambda verb, name: None
+        raise refusal(403, "Forbidden")
+
+    objects.before = refuse
+    with _recorder(objects) as recorder:
+        recorder.event(POD, "Normal", "R", "m")
+        recorder.event(POD, "Normal", "R", "m")
+        assert recorder.close(30)
+    (event,) = _events(objects)
+    assert event["count"] == 2
+    assert [verb for verb, _ in objects.requests] == ["create", "patch strategic", "create"]
+
+
+@pytest.mark.parametrize("error", [ConnectFailedError("reset"), ResponseError("HTML")])
+def test_what_is_no_answer_is_tried_again(error: Exception) -> None:
+    """Connections that fail and answers that are none of the API's are worth another try."""
+    objects = MemoryObjects()
+    failures = [error, error]
+
+    def fail(verb: str, name: str) -> None:
+        if failures:
+            raise failures.pop()
+
+    objects.before = fail
+    clock = FakeClock()
+    with _recorder(objects, clock) as recorder:
+        recorder.event(POD, "Normal", "R", "m")
+        assert recorder.close(30)
+    assert len(_events(objects)) == 1
+    assert clock.pauses == [5.0, 10.0]
+
+
+def test_a_thousand_events_live_through_failures() -> None:
+    """None is lost although each needs five tries."""
+    objects = MemoryObjects()
+    tries: Counter[str] = Counter()
+
+    def fail(verb: str, name: str) -> None:
+        tries[name] += 1
+        if tries[name] < 5:
+            raise ConnectFailedError("reset")
+
+    objects.before = fail
+    with _recorder(objects) as recorder:
+        for number in range(QUEUE_SIZE):
+            pod = {**POD, "metadata": {**POD["metadata"], "name": f"web-{number}"}}
+            assert recorder.event(pod, "Normal", f"Reason{number}", "m")
+        assert recorder.close(60)
+    assert len(_events(objects)) == QUEUE_SIZE
+    assert set(tries.values()) == {5}
+
+
+def test_a_broken_server_does_not_end_the_recorder(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong with one event, the next is written."""
+    objects = MemoryObjects()
+
+    def fail(verb: str, name: str) -> None:
+        objects.before = lambda verb, name: None
+        raise ZeroDivisionError
+
+    objects.before = fail
+    with caplog.at_level(logging.CRITICAL, "dynkube.controller"), _recorder(objects) as recorder:
+        recorder.event(POD, "Normal", "First", "m")
+        recorder.event(POD, "Normal", "Second", "m")
+        assert recorder.close(30)
+    assert [event["reason"] for event in _events(objects)] == ["Second"]
 
 
 def test_an_event_that_exists_already_is_written() -> None:
@@ -229,6 +404,50 @@ def test_reporting_never_blocks(caplog: pytest.LogCaptureFixture) -> None:
     assert recorder.close(30)
 
 
+def test_what_was_taken_before_the_end_is_written() -> None:
+    """A hundred threads that report while it is closed: each event that was taken is written, no other is."""
+    objects = MemoryObjects()
+    recorder = _recorder(objects)
+    taken: list[str] = []
+    started = threading.Barrier(101)
+
+    def report(number: int) -> None:
+        pod = {**POD, "metadata": {**POD["metadata"], "name": f"web-{number}"}}
+        started.wait(30)
+        if recorder.event(pod, "Normal", "R", "m"):
+            taken.append(f"web-{number}")
+
+    threads = [threading.Thread(target=report, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    started.wait(30)
+    recorder.close(30)
+    for thread in threads:
+        thread.join(10)
+    assert recorder.close(30)
+    assert sorted(event["involvedObject"]["name"] for event in _events(objects)) == sorted(taken)
+
+
+def test_closing_ends_the_pause_between_tries(caplog: pytest.LogCaptureFixture) -> None:
+    """An event that waits for its next try is given up, and so are those behind it, with a log that says how many."""
+    objects = MemoryObjects()
+    tried = threading.Event()
+
+    def refuse(verb: str, name: str) -> None:
+        tried.set()
+        raise ConnectFailedError("refused")
+
+    objects.before = refuse
+    with caplog.at_level(logging.WARNING, "dynkube.controller"):
+        recorder = _recorder(objects, ManualClock())
+        for number in range(3):
+            recorder.event(POD, "Normal", f"R{number}", "m")
+        assert tried.wait(30)
+        assert recorder.close(0.0)
+    assert len(objects.requests) == 1
+    assert "2 events left" in caplog.text
+
+
 def test_a_closed_recorder_takes_nothing() -> None:
     """After the end events are not taken; closing again is harmless, and an unused recorder has no thread."""
     before = threading.active_count()
@@ -269,10 +488,13 @@ def test_what_the_server_stored_is_counted_on() -> None:
     """If another recorder counted the same event, its count is the base."""
     correlator = _correlator()
     correlator.judge(_event())
-    correlator.written({**_event(), "count": 5})
+    stored = {**_event(), "count": 5}
+    stored["metadata"]["resourceVersion"] = "77"
+    correlator.written(stored)
     verdict = correlator.judge(_event())
     assert verdict is not None
     assert verdict.event["count"] == 6
+    assert "resourceVersion" not in verdict.event["metadata"], "it may have to be made anew"
 
 
 def test_ten_messages_about_one_thing_become_one_event() -> None:
@@ -286,6 +508,56 @@ def test_ten_messages_about_one_thing_become_one_event() -> None:
     assert verdicts[11] is not None
     assert verdicts[11].patch is not None
     assert verdicts[11].patch["message"].endswith("m11")
+
+
+def test_parts_are_counted_apart_and_combined_together() -> None:
+    """The same message about another container is another event; ten messages are one, whatever they are about."""
+    correlator = _correlator()
+    verdicts = []
+    for number in range(20):
+        event = _event(f"m{number // 2}")
+        event["involvedObject"]["fieldPath"] = f"spec.containers{{c{number % 2}}}"
+        verdicts.append(correlator.judge(event))
+    found = [(verdict.event["message"], verdict.event["count"]) for verdict in verdicts if verdict is not None]
+    assert found[:4] == [("m0", 1), ("m0", 1), ("m1", 1), ("m1", 1)]
+    assert [count for message, count in found if message.startswith(event_correlation.COMBINED)] == [1, 2]
+
+
+@pytest.mark.parametrize("field", ["type", "reason", "source", "involvedObject"])
+def test_only_what_differs_in_its_message_is_combined(field: str) -> None:
+    """Nine messages and a tenth event of another type, reason, source or object stay apart."""
+    correlator = _correlator()
+    for number in range(9):
+        correlator.judge(_event(f"m{number}"))
+    other = _event("m9")
+    other[field] = {"source": {"component": "x"}, "involvedObject": {"name": "x"}}.get(field, "Other")
+    verdict = correlator.judge(other)
+    assert verdict is not None
+    assert verdict.event["message"] == "m9"
+
+
+def test_a_long_silence_fills_the_share_once() -> None:
+    """After days without events twenty-five are allowed again, not more."""
+    clock = FakeClock()
+    correlator = _correlator(clock)
+    for _ in range(30):
+        correlator.judge(_event())
+    clock.advance(10 * 86400.0)
+    assert [correlator.judge(_event()) is not None for _ in range(30)].count(True) == 25
+
+
+def test_what_is_combined_stays_combined() -> None:
+    """The first nine messages are counted for themselves when they repeat, all later ones together."""
+    correlator = _correlator()
+    for number in range(11):
+        correlator.judge(_event(f"m{number}"))
+    counts = []
+    for message in ("m3", "m9", "m10", "m8", "m11"):
+        verdict = correlator.judge(_event(message))
+        assert verdict is not None
+        counts.append((verdict.event["message"], verdict.event["count"]))
+    combined = event_correlation.COMBINED
+    assert counts == [("m3", 2), (combined + "m9", 3), (combined + "m10", 4), ("m8", 2), (combined + "m11", 5)]
 
 
 def test_combining_ends_after_ten_quiet_minutes() -> None:

@@ -130,3 +130,30 @@ def test_events_are_counted_on_the_server(dyn: DynamicClient) -> None:
     assert (event["count"], event["type"], event["involvedObject"]["uid"]) == (3, "Warning", obj["metadata"]["uid"])
     with pytest.raises(AlreadyExists):
         config_maps.create({"metadata": {"name": "a"}})
+
+
+def test_events_of_what_has_no_namespace_are_accepted(dyn: DynamicClient) -> None:
+    """Those about cluster-scoped objects are written to `default`, long messages whole."""
+    node = dyn.resource("v1", "nodes").create({"metadata": {"name": "n1"}})
+    with EventRecorder(dyn.resource("v1", "events"), "tester", host="here") as recorder:
+        recorder.event(node, "Normal", "Long", "x" * 5000, field_path="status.conditions")
+        assert recorder.close(30)
+    (event,) = dyn.resource("v1", "events").namespace("default").list()["items"]
+    assert (len(event["message"]), event["involvedObject"]["fieldPath"]) == (5000, "status.conditions")
+    assert "namespace" not in event["involvedObject"]
+
+
+def test_events_for_a_namespace_that_goes_are_dropped(dyn: DynamicClient, caplog: pytest.LogCaptureFixture) -> None:
+    """The server refuses them, and nobody is warned."""
+    namespaces = dyn.resource("v1", "namespaces")
+    namespaces.create({"metadata": {"name": "going"}})
+    config_maps = dyn.resource("v1", "configmaps").namespace("going")
+    obj = config_maps.create({"metadata": {"name": "a", "finalizers": ["example.org/stay"]}})
+    namespaces.delete("going")
+    with EventRecorder(dyn.resource("v1", "events"), "tester", host="here") as recorder:
+        recorder.event(obj, "Warning", "Odd", "too late")
+        assert recorder.close(30)
+    assert dyn.resource("v1", "events").namespace("going").list()["items"] == []
+    assert "refused" not in caplog.text
+    config_maps.patch("a", {"metadata": {"finalizers": None}})
+    namespaces.wait("going", deleted(), timeout=30)
