@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from dynkube.controller.conflicts import retry_on_conflict
-from dynkube.errors import AlreadyExists, Conflict, InvalidRequestError, NotFound
+from dynkube.errors import AlreadyExists, BodyMismatchError, Conflict, InvalidRequestError, NotFound
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Entry:
         return self
 
     def or_insert(self, make: Callable[[], JSONObject]) -> Entry:
-        """If the object does not exist, create what the function returns."""
+        """If the object does not exist, create what the function returns, under the entry's name."""
         if self._status:
             raise InvalidRequestError("a status cannot be created without its object")
         self._make = make
@@ -46,8 +46,9 @@ class Entry:
     def commit(self, *, attempts: int = 5) -> JSONObject | None:
         """Read and write until nobody else was faster; return the object as stored, None if there is none.
 
-        An object the changes leave as it is is not written. Raises `Conflict` when that many attempts were not
-        enough, and whatever else reading and writing raise.
+        An object the changes leave as it is is not written; one that vanishes before it is written was never there.
+        Raises `Conflict` when that many attempts were not enough, and whatever else reading, writing and the functions
+        raise.
         """
         return retry_on_conflict(self._attempt, attempts=attempts, clock=self._clock)
 
@@ -61,13 +62,30 @@ class Entry:
             change(wanted)
         if wanted == present:
             return present
-        return self._objects.update_status(wanted) if self._status else self._objects.update(wanted)
+        try:
+            return self._objects.update_status(wanted) if self._status else self._objects.update(wanted)
+        except NotFound:
+            # Gone since it was read; or it is the subresource that there is not.
+            if self._exists():
+                raise
+            return self._insert()
+
+    def _exists(self) -> bool:
+        try:
+            self._objects.get(self._name)
+        except NotFound:
+            return False
+        return True
 
     def _insert(self) -> JSONObject | None:
         if self._make is None:
             return None
+        wanted = self._make()
+        name = wanted.setdefault("metadata", {}).setdefault("name", self._name)
+        if name != self._name:
+            raise BodyMismatchError(f"the entry {self._name} cannot become an object named {name}")
         try:
-            return self._objects.create(self._make())
+            return self._objects.create(wanted)
         except AlreadyExists as error:
             # Somebody else made it since: the next attempt finds it and modifies it.
             raise Conflict(

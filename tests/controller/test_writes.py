@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from watch.fakes import FakeClock
 from controller.objects import MemoryObjects, refusal
 from dynkube.controller import controller_of, entry, finalize, key_of_controller, retry_on_conflict, set_controller
 from dynkube.controller.entry import Entry
-from dynkube.errors import Conflict, Forbidden, InvalidRequestError
+from dynkube.errors import BodyMismatchError, Conflict, Forbidden, InvalidRequestError, NotFound
 
 
 def _failing(*errors: Exception | None) -> Any:
@@ -54,9 +55,34 @@ def test_conflicts_are_tried_again_after_a_short_pause() -> None:
 def test_the_last_conflict_is_raised() -> None:
     """After that many calls the conflict is the caller's."""
     clock = FakeClock()
-    with pytest.raises(Conflict):
-        retry_on_conflict(_failing(*[refusal(409, "Conflict")] * 9), attempts=4, clock=clock)
+    conflicts = [refusal(409, "Conflict") for _ in range(9)]
+    with pytest.raises(Conflict) as raised:
+        retry_on_conflict(_failing(*conflicts), attempts=4, clock=clock)
+    assert raised.value is conflicts[3]
     assert len(clock.pauses) == 3
+
+
+def test_one_attempt_is_no_retry() -> None:
+    """With a single attempt the first conflict is raised, without a pause."""
+    clock = FakeClock()
+    with pytest.raises(Conflict):
+        retry_on_conflict(_failing(refusal(409, "Conflict")), attempts=1, clock=clock)
+    assert clock.pauses == []
+
+
+@pytest.mark.parametrize("error", [refusal(403, "Forbidden"), KeyboardInterrupt()])
+def test_another_error_after_conflicts_ends_it(error: BaseException) -> None:
+    """What comes of a later attempt is raised as it is."""
+    clock = FakeClock()
+    attempts = iter([refusal(409, "Conflict"), refusal(409, "Conflict"), error])
+
+    def attempt() -> None:
+        raise next(attempts)
+
+    with pytest.raises(type(error)) as raised:
+        retry_on_conflict(attempt, clock=clock)
+    assert raised.value is error
+    assert len(clock.pauses) == 2
 
 
 def test_pauses_can_grow() -> None:
@@ -189,6 +215,86 @@ def test_other_refusals_are_raised() -> None:
     assert len(objects.requests) == 1
 
 
+def _vanishing(verb: str, *, again: bool = False) -> MemoryObjects:
+    """Return objects of which "a" is deleted in the moment of a write, and with `again` made anew by somebody."""
+    objects = MemoryObjects()
+    objects.create(_obj())
+
+    def vanish(asked: str, name: str) -> None:
+        if asked == verb:
+            objects.before = lambda verb, name: None
+            del objects.stored[name]
+            if again:
+                objects.create(_obj(anew=True))
+
+    objects.before = vanish
+    return objects
+
+
+def test_an_object_that_vanishes_is_inserted() -> None:
+    """Deleted between the read and the write it counts as absent."""
+    objects = _vanishing("update")
+    stored = _entry(objects).and_modify(_count).or_insert(lambda: _obj(count=10)).commit()
+    assert stored is not None
+    assert stored["count"] == 10
+
+
+def test_an_object_that_vanishes_without_a_maker_is_none() -> None:
+    """There is nothing to change any more."""
+    assert _entry(_vanishing("update")).and_modify(_count).commit() is None
+
+
+def test_the_status_of_an_object_that_vanishes_is_none() -> None:
+    """So is its status."""
+    assert _entry(_vanishing("update_status"), status=True).and_modify(_count).commit() is None
+
+
+def test_an_object_replaced_by_another_of_its_name_is_modified() -> None:
+    """The changes are made to the one that is there now."""
+    stored = _entry(_vanishing("update", again=True)).and_modify(_count).commit()
+    assert stored is not None
+    assert (stored["count"], stored["anew"]) == (1, True)
+
+
+def test_a_missing_subresource_is_raised() -> None:
+    """A kind without status answers 404 although the object is there; that is no vanished object."""
+    objects = MemoryObjects()
+    objects.create(_obj())
+
+    def refuse(verb: str, name: str) -> None:
+        if verb == "update_status":
+            raise refusal(404, "NotFound")
+
+    objects.before = refuse
+    with pytest.raises(NotFound):
+        _entry(objects, status=True).and_modify(_count).commit()
+    assert [verb for verb, _ in objects.requests][1:] == ["get", "update_status", "get"]
+
+
+def test_a_change_that_fails_writes_nothing() -> None:
+    """What the function raises is raised, and what it did so far is forgotten."""
+    objects = MemoryObjects()
+    objects.create(_obj())
+
+    def fail(obj: dict[str, Any]) -> None:
+        obj["count"] = 1
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        _entry(objects).and_modify(fail).commit()
+    assert "count" not in objects.stored["a"]
+
+
+def test_what_is_inserted_bears_the_name_of_the_entry() -> None:
+    """A missing name is filled in; another one would make an object the entry does not find again."""
+    objects = MemoryObjects()
+    stored = _entry(objects).or_insert(lambda: {"apiVersion": "v1", "kind": "ConfigMap"}).commit()
+    assert stored is not None
+    assert stored["metadata"]["name"] == "a"
+    with pytest.raises(BodyMismatchError, match="named b"):
+        Entry(MemoryObjects(), "a").or_insert(lambda: _obj("b")).commit()
+
+
 def test_a_status_is_written_to_its_subresource() -> None:
     """With `status` the write goes there; a status cannot be made without its object."""
     objects = MemoryObjects()
@@ -234,6 +340,19 @@ def test_keeps_other_owners() -> None:
     assert [reference["uid"] for reference in obj["metadata"]["ownerReferences"]] == ["u0", "u1"]
 
 
+def test_keeps_the_order_of_owners() -> None:
+    """One that becomes the controller, or changes, stays in its place, and is there once."""
+    obj = _obj()
+    obj["metadata"]["ownerReferences"] = [
+        {"kind": "ReplicaSet", "uid": "u1"},
+        {"kind": "X", "uid": "u0"},
+        {"kind": "ReplicaSet", "uid": "u1", "controller": True},
+    ]
+    assert set_controller(obj, _owner())
+    assert [reference["uid"] for reference in obj["metadata"]["ownerReferences"]] == ["u1", "u0"]
+    assert not set_controller(obj, _owner())
+
+
 def test_there_is_one_controller() -> None:
     """An object of another controller is left alone."""
     obj = _obj()
@@ -244,9 +363,19 @@ def test_there_is_one_controller() -> None:
 
 def test_an_owner_is_in_the_same_namespace_or_in_none() -> None:
     """The garbage collector would take an owner elsewhere for gone."""
-    with pytest.raises(InvalidRequestError, match="cannot be owned"):
-        set_controller(_obj(), _owner(namespace="other"))
-    assert set_controller(_obj(), _owner(namespace=None))
+    obj = _obj()
+    with pytest.raises(InvalidRequestError, match="in ns cannot be owned by one in other"):
+        set_controller(obj, _owner(namespace="other"))
+    assert obj == _obj()
+    assert set_controller(obj, _owner(namespace=None))
+
+
+def test_an_owner_in_a_namespace_cannot_own_what_has_none() -> None:
+    """What is cluster-scoped, or does not say where it is to be, would be deleted at once."""
+    obj = _obj()
+    del obj["metadata"]["namespace"]
+    with pytest.raises(InvalidRequestError, match="without a namespace"):
+        set_controller(obj, _owner())
 
 
 def test_an_owner_must_come_from_a_server() -> None:
@@ -273,6 +402,13 @@ def test_the_key_of_a_cluster_scoped_controller() -> None:
     del obj["metadata"]["namespace"]
     set_controller(obj, _owner(namespace=None))
     assert key_of_controller(obj, "ReplicaSet", "apps") == "web"
+
+
+def test_the_key_of_a_cluster_scoped_controller_of_something_in_a_namespace() -> None:
+    """The key is that of the controller, not of a namespace it is not in."""
+    obj = _obj()
+    set_controller(obj, _owner(namespace=None))
+    assert key_of_controller(obj, "ReplicaSet", "apps", cluster_scoped=True) == "web"
 
 
 # Finalizers
@@ -308,6 +444,48 @@ def test_a_deleted_object_is_cleaned_up_and_let_go() -> None:
     assert "finalizers" not in objects.stored["a"]["metadata"]
     assert not finalize(objects, objects.stored["a"], FINALIZER, cleaned.append)
     assert len(cleaned) == 1
+
+
+def test_finalizers_of_others_stay_in_their_order() -> None:
+    """Ours is taken out of the middle of theirs, and put on behind them."""
+    objects = MemoryObjects()
+    obj = _stored(objects, finalizers=["z/last", FINALIZER, "a/first"], deletionTimestamp="now")
+    assert not finalize(objects, obj, FINALIZER, lambda _: None)
+    assert objects.stored["a"]["metadata"]["finalizers"] == ["z/last", "a/first"]
+    del objects.stored["a"]["metadata"]["deletionTimestamp"]
+    assert finalize(objects, objects.stored["a"], FINALIZER, lambda _: None)
+    assert objects.stored["a"]["metadata"]["finalizers"] == ["z/last", "a/first", FINALIZER]
+
+
+def test_an_object_that_is_being_deleted_gets_no_finalizer() -> None:
+    """The server would refuse it, and there is nothing of ours to clean up."""
+    objects = MemoryObjects()
+    obj = _stored(objects, finalizers=["other/one"], deletionTimestamp="now")
+    cleaned: list[Any] = []
+    assert not finalize(objects, obj, FINALIZER, cleaned.append)
+    assert ([verb for verb, _ in objects.requests], cleaned) == (["create"], [])
+
+
+def test_the_object_in_hand_is_not_changed() -> None:
+    """It may be an informer's, which others read."""
+    objects = MemoryObjects()
+    obj = _stored(objects)
+    before = copy.deepcopy(obj)
+    finalize(objects, obj, FINALIZER, lambda _: None)
+    assert obj == before
+
+
+def test_what_a_clean_up_does_not_find_is_its_own_affair() -> None:
+    """`NotFound` of the clean-up is a failure like any other: the finalizer stays."""
+    objects = MemoryObjects()
+    obj = _stored(objects, finalizers=[FINALIZER], deletionTimestamp="now")
+
+    def fail(_: Any) -> None:
+        raise refusal(404, "NotFound")
+
+    with pytest.raises(NotFound):
+        finalize(objects, obj, FINALIZER, fail)
+    assert objects.stored["a"]["metadata"]["finalizers"] == [FINALIZER]
 
 
 def test_a_failing_clean_up_keeps_the_finalizer() -> None:
