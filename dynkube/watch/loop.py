@@ -287,6 +287,9 @@ class WatchLoop:
         if error is not None:
             version = self._machine.resource_version
             _logger.warning("watch interrupted at version %s, trying again in %.1f s: %s", version, seconds, error)
+        elif action.backoff:
+            version = self._machine.resource_version
+            _logger.warning("watch closed at once at version %s, trying again in %.1f s", version, seconds)
         self._hasty = False
         if not self._clock.wait(self._stopped, seconds):
             self._machine.paused()

@@ -144,6 +144,7 @@ class WatchMachine:
         self._gap = 0.0  # how soon after now the stream that has just ended may be replaced, in seconds
         self._events = 0
         self._fruitless = 0  # streams in a row that brought nothing and ended at once or with an internal error
+        self._fruitful = False  # some stream brought something
         self._broken_off = 0  # streaming lists in a row that ended before their last bookmark
         self._listed_version: str | None = None
         if policy.start is Start.WATCH:
@@ -288,6 +289,7 @@ class WatchMachine:
         lived = now - (self._opened_at if self._opened_at is not None else now)
         empty = self._events == 0
         short = lived < SHORTEST_STREAM and empty
+        self._fruitful |= not empty
         initial, self._initial = self._initial, False
         self._gap = max(0.0, SHORTEST_STREAM - lived)
         self._fruitless = self._fruitless + 1 if short or (empty and isinstance(error, InternalError)) else 0
@@ -295,6 +297,11 @@ class WatchMachine:
             self._error_event(error, initial=initial)
         elif initial and (short or self._never_complete(error, lived)):
             self._list()
+        elif (
+            short and self._fruitless > 1 and isinstance(error, ResponseError) and not (self._relists or self._fruitful)
+        ):
+            # Whatever answers here has yet to send an event, and sends something else.
+            self.action = Fail(error)
         elif short:
             # client-go takes the state anew at once; one short stream also comes from a server going down in order.
             self._pause(error, None if self._fruitless > 1 else self._resume())

@@ -98,6 +98,42 @@ def _resumed(machine: WatchMachine) -> WatchMachine:
     return machine
 
 
+# Answers that are no watch
+
+
+def test_an_endpoint_that_never_sends_an_event_but_something_else_is_the_callers() -> None:
+    """Once may be an accident; the second time the answer is raised, because asking for it for ever helps nobody."""
+    machine = opened(plain())
+    machine.failed(broken(), 0.25)
+    assert after_pause(machine) == OpenStream("7", send_initial_events=False)
+    opened(machine)
+    error = broken()
+    machine.failed(error, 0.25)
+    assert next_action(machine) == Fail(error)
+
+
+@pytest.mark.parametrize("kind", ["MODIFIED", "BOOKMARK"])
+def test_a_watch_that_worked_once_is_resumed_whatever_breaks_it(kind: str) -> None:
+    """After an event or a bookmark an unreadable answer is an outage like any other."""
+    machine = opened(plain())
+    machine.event(kind, "8")
+    for _ in range(20):
+        machine.failed(broken(), 0.25)
+        assert after_pause(machine) == OpenStream("8", send_initial_events=False)
+        opened(machine)
+
+
+def test_who_lists_keeps_to_lists_where_the_watch_is_none() -> None:
+    """An informer goes on by lists, at the pace of the backoff."""
+    machine = opened(listed(lister()))
+    machine.failed(broken(), 0.25)
+    assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+    opened(machine)
+    machine.failed(broken(), 0.25)
+    assert next_action(machine) == Pause(0.75, backoff=True)
+    assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
 # Versions
 
 

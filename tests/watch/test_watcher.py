@@ -203,13 +203,24 @@ def test_an_outage_can_be_read_in_the_log(caplog: pytest.LogCaptureFixture) -> N
     assert lines[2] == "watch stands again, from version 1, after 2 failures"
 
 
+def test_a_watch_that_is_closed_at_once_can_be_seen_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing failed, but nothing came either: each pause that follows is one line."""
+    caplog.set_level(logging.INFO, "dynkube.watch")
+    watcher, _, _ = _watcher(Stream(), Stream(), Stream(lasts=300))
+    assert list(watcher) == []
+    assert caplog.messages == [
+        "watch closed at once at version 1, trying again in 1.0 s",
+        "watch closed at once at version 1, trying again in 1.6 s",
+    ]
+
+
 def test_error_events_that_pass_are_ridden_over() -> None:
-    """500, 503, 504 and 429 in the stream lead to a pause and a new stream from the same version."""
-    errors = [failure(500, "InternalError"), failure(503), failure(504, "Timeout"), failure(429)]
+    """500, 503, 504, 429 and codes nobody knows lead to a pause and a new stream from the same version."""
+    errors = [failure(500, "InternalError"), failure(503), failure(504, "Timeout"), failure(429), failure(666)]
     script = [Stream(event("ADDED", f"o{index}", index + 2), error=error) for index, error in enumerate(errors)]
     watcher, source, _ = _watcher(*script, Stream(lasts=300))
-    assert len(list(watcher)) == 4
-    assert source.versions() == ["1", "2", "3", "4", "5", "5"]
+    assert len(list(watcher)) == 5
+    assert source.versions() == ["1", "2", "3", "4", "5", "6", "6"]
 
 
 @pytest.mark.parametrize(
