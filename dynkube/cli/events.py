@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.cli.columns import Columns
 from dynkube.cli.exits import OK, UsageError
+from dynkube.cli.formats import HELP, METAVAR, output_form, show_of
+from dynkube.cli.get_watch import show_changed
 from dynkube.cli.tables import Layout
 
 if TYPE_CHECKING:
     import argparse
 
     from dynkube.cli.cluster import Cluster
+    from dynkube.cli.formats import Show
     from dynkube.cli.parsing import Parser
-    from dynkube.dynamic import Row, Table
+    from dynkube.dynamic import Resource, Row, Table
     from dynkube.objects import JSONObject
 
 
@@ -26,7 +29,7 @@ def configure(parser: Parser) -> None:
     parser.switch("-A", "--all-namespaces", text="events of every namespace")
     parser.switch("-w", "--watch", text="then show every further event until interrupted")
     parser.switch("--no-headers", text="leave the heading out")
-    add("-o", "--output", choices=("wide", "yaml", "json", "name"), help="more columns, or instead of a table")
+    add("-o", "--output", type=output_form, metavar=METAVAR, help=HELP)
     parser.set_defaults(run=run)
 
 
@@ -34,21 +37,22 @@ def run(options: argparse.Namespace) -> int:
     """Show the events, the oldest first; returns the exit code."""
     from dynkube.cli.cluster import Cluster
 
+    show = show_of(options.output, managed_fields=False, headers=not options.no_headers)
     with Cluster(options) as cluster:
         resource = cluster.dyn.mapper.resolve("v1", "events")
         view = cluster.view(resource, cluster.scope(resource, all_namespaces=options.all_namespaces))
         fields = _about(cluster, options.about)
         kept = _types(options.types)
-        if options.output in {"yaml", "json", "name"}:
-            return _print_objects(list(view.iter(field_selector=fields)), kept, options)
+        if show is not None:
+            return _show_objects(view, fields, kept, options, show)
         printer = _Rows(kept, options)
         table = view.table(include_object="Object")
         pages = list(table.pages(field_selector=fields))
         printer.show(pages)
         if not options.watch:
             return printer.finish(cluster, options)
-        version = pages[-1].metadata.get("resourceVersion")
-        with table.watch(field_selector=fields, resource_version=version, relist=True) as changes:
+        version = pages[0].metadata.get("resourceVersion")
+        with table.watch(field_selector=fields, resource_version=version, relist=True, known=pages) as changes:
             for change in changes:
                 if change["type"] != "DELETED":
                     printer.show([change["object"]])
@@ -88,11 +92,27 @@ def _types(text: str | None) -> frozenset[str] | None:
     return frozenset(known[word] for word in words)
 
 
-def _print_objects(events: list[JSONObject], kept: frozenset[str] | None, options: argparse.Namespace) -> int:
-    from dynkube.cli.printers import print_objects
-
-    events = sorted((event for event in events if kept is None or event.get("type") in kept), key=when)
-    print_objects(events, output=options.output, as_list=True)
+def _show_objects(
+    view: Resource,
+    fields: dict[str, str] | None,
+    kept: frozenset[str] | None,
+    options: argparse.Namespace,
+    show: Show,
+) -> int:
+    pages = list(view.pages(field_selector=fields))
+    present = [event for page in pages for event in page["items"]]
+    events = sorted((event for event in present if kept is None or event.get("type") in kept), key=when)
+    if not options.watch:
+        show(events, True)
+        return OK
+    for event in events:
+        show_changed(event, options.output, show)
+    version = pages[0]["metadata"].get("resourceVersion")
+    with view.watch(field_selector=fields, resource_version=version, relist=True, known=present) as changes:
+        for change in changes:
+            event = change["object"]
+            if change["type"] != "DELETED" and (kept is None or event.get("type") in kept):
+                show_changed(event, options.output, show)
     return OK
 
 

@@ -35,13 +35,12 @@ def watch(questions: Sequence[Question], options: argparse.Namespace, show: Show
 
 def _watch_tables(question: Question, options: argparse.Namespace) -> int:
     rows = _Rows(question, options)
-    version, tables = None, []
+    tables = []
     for table in question.listed_tables():
         tables.append(table)
-        version = table.metadata.get("resourceVersion") or version
         if not options.watch_only:
             rows.show("ADDED", table)
-    view = question.view.table()
+    view, version = question.view.table(), tables[0].metadata.get("resourceVersion")
     with view.watch(**question.changes(), resource_version=version, relist=True, known=tables) as events:
         for event in events:
             rows.show(event["type"], event["object"])
@@ -49,22 +48,28 @@ def _watch_tables(question: Question, options: argparse.Namespace) -> int:
 
 
 def _watch_objects(question: Question, options: argparse.Namespace, show: Show) -> int:
-    listed = question.listed_objects()
-    present, version = listed["items"], listed["metadata"].get("resourceVersion")
+    pages = list(question.listed_objects())
+    present = [obj for page in pages for obj in page["items"]]
+    version = pages[0]["metadata"].get("resourceVersion")
     if not options.watch_only:
         for obj in present:
-            _show_object("ADDED", obj, options, show)
+            show_changed(_named("ADDED", obj, options), options.output, show)
     with question.view.watch(**question.changes(), resource_version=version, relist=True, known=present) as events:
         for event in events:
-            _show_object(event["type"], event["object"], options, show)
+            show_changed(_named(event["type"], event["object"], options), options.output, show)
     return OK
 
 
-def _show_object(kind: str, obj: JSONObject, options: argparse.Namespace, show: Show) -> None:
-    if options.output == "yaml":
+def show_changed(obj: JSONObject, output: str, show: Show) -> None:
+    """Show one object of many that come one after another, each a document of its own."""
+    if output == "yaml":
         print("---")
-    show([{"type": kind, "object": obj} if options.output_watch_events else obj], False)
+    show([obj], False)
     sys.stdout.flush()
+
+
+def _named(kind: str, obj: JSONObject, options: argparse.Namespace) -> JSONObject:
+    return {"type": kind, "object": obj} if options.output_watch_events else obj
 
 
 class _Rows:

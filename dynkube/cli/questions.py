@@ -54,14 +54,17 @@ class Question:
         else:
             yield from table.pages(**self._selectors(), limit=self.page_size)
 
-    def listed_objects(self) -> JSONObject:
-        """Return the list a watch can follow; raises as `objects`.
+    def listed_objects(self) -> Iterator[JSONObject]:
+        """Yield the pages of the list a watch can follow, from the version of the first; raises as `objects`.
 
         Of a single object too: its own version may be too old to be watched from, that of a list never is.
         """
         if self.name is not None:
             self.view.get(self.name)
-        return self.view.list(**self.changes())
+        if self.page_size:
+            yield from self.view.pages(**self.changes(), limit=self.page_size)
+        else:
+            yield self.view.list(**self.changes())
 
     def listed_tables(self) -> Iterator[Table]:
         """Yield the tables a watch can follow, as `listed_objects`."""

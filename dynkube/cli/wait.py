@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 from dynkube.cli.durations import seconds
-from dynkube.cli.exits import Outcome
+from dynkube.cli.exits import TIMED_OUT, DeclinedError, Outcome, UsageError, complain
+from dynkube.cli.formats import HELP, METAVAR, output_form, show_of
 from dynkube.cli.selection import add_options, chosen
 
 if TYPE_CHECKING:
     import argparse
 
+    from dynkube.cli.cluster import Cluster
     from dynkube.cli.parsing import Parser
+    from dynkube.cli.selection import Chosen
+    from dynkube.objects import JSONObject
+    from dynkube.watch import Condition
 
 #: How long is waited if nothing is said, in seconds: kubectl's.
 TIMEOUT = 30.0
@@ -35,31 +41,80 @@ def configure(parser: Parser) -> None:
         metavar="TIME",
         help="longest wait for all of it (default: 30s); 0: look once; negative: no limit",
     )
-    parser.add_argument("-o", "--output", choices=("yaml", "json", "name"), help="print the objects instead")
+    parser.add_argument("-o", "--output", type=output_form, metavar=METAVAR, help=f"print the objects instead: {HELP}")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Wait for every object; returns the exit code."""
+    """Wait for every object; returns the exit code, of those that came too late if there are any."""
     from dynkube.cli.cluster import Cluster
-    from dynkube.cli.printers import print_objects
-    from dynkube.watch import parse_condition, wait_for
+    from dynkube.errors import WaitTimeoutError
+    from dynkube.watch import Wait, parse_condition
 
-    wished = parse_condition(options.wished)
-    absent = options.wished in {"create", "delete"}
+    # Either letter case, as kubectl has it.
+    text = options.wished.lower() if options.wished.lower() in {"create", "delete"} else options.wished
+    wished = parse_condition(text)
+    show = show_of(options.output, managed_fields=False)
     deadline = None if options.timeout < 0 else time.monotonic() + options.timeout
     outcome = Outcome()
+    some = False
     with Cluster(options) as cluster:
         for one in chosen(cluster, options, example="dynkube wait --for=condition=Available deployment/web"):
+            some = True
             with outcome.attempt():
-                if not absent:
-                    # A condition of an object that does not exist is a mistake, not something to wait for.
-                    one.view.get(one.name)
+                if text not in {"create", "delete"}:
+                    _check(text, _present(cluster, one))
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
                 source = one.view.lister_watcher(field_selector={"metadata.name": one.name})
-                found = wait_for(source, wished, timeout=left)
-                if options.output and found is not None:
-                    print_objects([found], output=options.output, as_list=False)
+                with Wait(source, wished, timeout=left) as wait:
+                    try:
+                        found = wait.result()
+                    except WaitTimeoutError:
+                        outcome.code = max(outcome.code, _too_late(one, wished, wait.instead, options.timeout))
+                        continue
+                if show is not None and found is not None:
+                    show([found], False)
                 else:
                     print(f"{one.kind}/{one.name} condition met", flush=True)
+        if not some and text != "delete":
+            raise DeclinedError("no matching resources found")
     return outcome.code
+
+
+def _present(cluster: Cluster, one: Chosen) -> JSONObject:
+    """Return the object as it is; raises NotFound, of the namespace if that is what is missing.
+
+    A condition of an object that does not exist is a mistake, not something to wait for.
+    """
+    from dynkube.errors import Forbidden, NotFound
+
+    try:
+        return one.view.get(one.name)
+    except NotFound:
+        namespace = cluster.scope(one.resource)
+        if namespace is not None:
+            with contextlib.suppress(Forbidden):
+                cluster.dyn.resource("v1", "namespaces").get(namespace)
+        raise
+
+
+def _check(text: str, obj: JSONObject) -> None:
+    """Raise UsageError if this is a path to something in the object that no value can ever equal."""
+    from dynkube.watch import JSONPath
+    from dynkube.watch.conditions import split_jsonpath
+
+    form, _, rest = text.partition("=")
+    if form != "jsonpath":
+        return
+    path, value = split_jsonpath(rest)
+    found = JSONPath.parse(path).find(obj)
+    if value is not None and found and (len(found) > 1 or isinstance(found[0], dict | list)):
+        what = f"{len(found)} values" if len(found) > 1 else "an object" if isinstance(found[0], dict) else "an array"
+        raise UsageError(f"{path} leads to {what}, and only a single value can be waited for")
+
+
+def _too_late(one: Chosen, wished: Condition, instead: str, timeout: float) -> int:
+    """Say what did not come true and what is there instead, in words that begin as kubectl's; return the exit code."""
+    what = "condition not met for" if timeout == 0 else "timed out waiting for the condition on"
+    complain(f"error: {what} {one.kind}/{one.name}: {wished}" + (f": {instead}" if instead else ""))
+    return TIMED_OUT

@@ -17,17 +17,22 @@ Condition: TypeAlias = "Callable[[JSONObject | None], bool]"
 
 
 class NamedCondition:
-    """A condition that can say what it is; made by the functions of this module."""
+    """A condition that can say what it is, and what an object has instead; made by the functions of this module."""
 
-    __slots__ = ("_holds", "_text")
+    __slots__ = ("_holds", "_instead", "_text")
 
-    def __init__(self, text: str, holds: Condition) -> None:
+    def __init__(self, text: str, holds: Condition, instead: Callable[[JSONObject], str] | None = None) -> None:
         self._text = text
         self._holds = holds
+        self._instead = instead
 
     def __call__(self, obj: JSONObject | None) -> bool:
         """Tell whether it holds for this object, None standing for no object."""
         return self._holds(obj)
+
+    def instead(self, obj: JSONObject) -> str:
+        """Return what this object, for which it does not hold, has instead, for people; "" if that cannot be said."""
+        return "" if self._instead is None else self._instead(obj)
 
     def __str__(self) -> str:
         return self._text
@@ -64,8 +69,10 @@ def deleted(uid: str | None = None) -> NamedCondition:
     that too, from the first object it sees on: it evaluates its conditions with None in between.
     """
     if uid is None:
-        return NamedCondition("deleted", lambda obj: obj is None)
-    return NamedCondition(f"deleted (uid {uid})", lambda obj: obj is None or obj["metadata"].get("uid") != uid)
+        return NamedCondition("deleted", lambda obj: obj is None, _deletion)
+    return NamedCondition(
+        f"deleted (uid {uid})", lambda obj: obj is None or obj["metadata"].get("uid") != uid, _deletion
+    )
 
 
 def condition(kind: str, status: str = "True") -> NamedCondition:
@@ -77,9 +84,20 @@ def condition(kind: str, status: str = "True") -> NamedCondition:
 
     def holds(obj: JSONObject | None) -> bool:
         found = _find_condition(obj, kind)
-        return found is not None and str(found.get("status", "")).lower() == status.lower()
+        if obj is None or found is None or _outdated(obj, found) is not None:
+            return False
+        return str(found.get("status", "")).lower() == status.lower()
 
-    return NamedCondition(f"condition {kind}={status}", holds)
+    def instead(obj: JSONObject) -> str:
+        found = _find_condition(obj, kind)
+        if found is None:
+            return f"it has no condition {kind}"
+        why = ": ".join(str(found[key]) for key in ("reason", "message") if found.get(key))
+        text = f"{found['type']} is {found.get('status')}" + (f" ({why})" if why else "")
+        outdated = _outdated(obj, found)
+        return text if outdated is None else f"{text}, but of generation {outdated[0]}, and this is {outdated[1]}"
+
+    return NamedCondition(f"condition {kind}={status}", holds, instead)
 
 
 def jsonpath(path: str, value: Any = None) -> NamedCondition:
@@ -97,19 +115,31 @@ def jsonpath(path: str, value: Any = None) -> NamedCondition:
             return any(one is not None and one not in ("", [], {}) for one in found)
         return len(found) == 1 and not isinstance(found[0], dict | list) and printed(found[0]) == printed(value)
 
-    return NamedCondition(f"jsonpath {path}" + ("" if value is None else f"={printed(value)}"), holds)
+    def instead(obj: JSONObject) -> str:
+        found = parsed.find(obj)
+        if len(found) > 1:
+            return f"it leads to {len(found)} values, and only one can be compared"
+        if not found or value is None:
+            return "there is nothing" if not found or found[0] is None else "it is empty"
+        if isinstance(found[0], dict | list):
+            return f"it leads to an {'object' if isinstance(found[0], dict) else 'array'}, which equals no value"
+        if obj.get("kind") == "Secret":
+            return "it is something else"
+        return f"it is {printed(found[0])[:200]}"
+
+    return NamedCondition(f"jsonpath {path}" + ("" if value is None else f"={printed(value)}"), holds, instead)
 
 
 def all_of(*conditions: Condition) -> NamedCondition:
     """Return the condition that all of these hold at the same moment."""
     text = " and ".join(_bracketed(one) for one in _some(conditions))
-    return NamedCondition(text, lambda obj: all(one(obj) for one in conditions))
+    return NamedCondition(text, lambda obj: all(one(obj) for one in conditions), _instead_of_any(conditions))
 
 
 def any_of(*conditions: Condition) -> NamedCondition:
     """Return the condition that at least one of these holds."""
     text = " or ".join(_bracketed(one) for one in _some(conditions))
-    return NamedCondition(text, lambda obj: any(one(obj) for one in conditions))
+    return NamedCondition(text, lambda obj: any(one(obj) for one in conditions), _instead_of_any(conditions))
 
 
 def not_(wished: Condition) -> NamedCondition:
@@ -129,15 +159,15 @@ def parse_condition(text: str) -> NamedCondition:
         name, _, status = rest.partition("=")
         return condition(name, status or "True")
     if kind == "jsonpath" and rest:
-        path, value = _split_jsonpath(rest)
+        path, value = split_jsonpath(rest)
         return jsonpath(path, value)
     raise InvalidRequestError(
         f"{text!r} is nothing to wait for: use create, delete, condition=NAME[=VALUE] or jsonpath=PATH[=VALUE]"
     )
 
 
-def _split_jsonpath(text: str) -> tuple[str, str | None]:
-    """Split path and value at the first `=` that is not inside braces, brackets or quotes."""
+def split_jsonpath(text: str) -> tuple[str, str | None]:
+    """Split what follows `jsonpath=` into path and value, at the first `=` not inside braces, brackets or quotes."""
     depth = 0
     quote = ""
     for position, character in enumerate(text):
@@ -158,19 +188,39 @@ def _split_jsonpath(text: str) -> tuple[str, str | None]:
 
 
 def _find_condition(obj: JSONObject | None, kind: str) -> JSONObject | None:
-    if obj is None:
-        return None
-    status = obj.get("status")
+    status = None if obj is None else obj.get("status")
     conditions = status.get("conditions") if isinstance(status, dict) else None
-    if not isinstance(status, dict) or not isinstance(conditions, list):
+    if not isinstance(conditions, list):
         return None
     for one in conditions:
         if isinstance(one, dict) and str(one.get("type", "")).lower() == kind.lower():
-            generation = obj["metadata"].get("generation")
-            observed = one.get("observedGeneration", status.get("observedGeneration"))
-            outdated = isinstance(generation, int) and isinstance(observed, int) and observed < generation
-            return None if outdated else one
+            return one
     return None
+
+
+def _outdated(obj: JSONObject, found: JSONObject) -> tuple[int, int] | None:
+    """Return the generation a condition was observed at and the object's, if that is a later one."""
+    generation = obj["metadata"].get("generation")
+    observed = found.get("observedGeneration", obj["status"].get("observedGeneration"))
+    if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
+        return observed, generation
+    return None
+
+
+def _deletion(obj: JSONObject) -> str:
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return "nobody has deleted it"
+    held = ", ".join(metadata.get("finalizers") or ())
+    return f"it is being deleted, and held by the finalizers {held}" if held else "it is being deleted"
+
+
+def _instead_of_any(conditions: tuple[Condition, ...]) -> Callable[[JSONObject], str]:
+    def instead(obj: JSONObject) -> str:
+        missing = [one for one in conditions if isinstance(one, NamedCondition) and not one(obj)]
+        return "; ".join(text for text in (one.instead(obj) for one in missing) if text)
+
+    return instead
 
 
 def _some(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError, WaitFailedError, WaitTimeoutError
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
-from dynkube.watch.conditions import Condition, describe
+from dynkube.watch.conditions import Condition, NamedCondition, describe
 from dynkube.watch.loop import Change, State, WatchLoop
 from dynkube.watch.machine import Policy, Start
 
@@ -60,12 +60,20 @@ class Wait:
         )
         self._object: JSONObject | None = None
         self._last: JSONObject | None = None
+        self._looked = False
         self._closed = False
 
     @property
     def last_object(self) -> JSONObject | None:
         """The object as it was last seen, also when it is gone; None if it was never seen."""
         return self._last
+
+    @property
+    def instead(self) -> str:
+        """What the object, as it was last seen, has in place of what is waited for; "" if that cannot be said."""
+        if self._object is None:
+            return "it is gone" if self._last is not None else "it does not exist" if self._looked else ""
+        return self._wished.instead(self._object) if isinstance(self._wished, NamedCondition) else ""
 
     def close(self) -> None:
         """End the wait from any thread: `result` raises `WaitTimeoutError` within a moment."""
@@ -101,8 +109,10 @@ class Wait:
             self._loop.stop()
         ended = "the wait was closed before" if self._closed else f"after {_seconds(self._timeout)} s"
         state = "was last seen without it" if self._last is not None else "was not seen"
+        instead = f": {self.instead}" if self._last is not None and self.instead else ""
         raise WaitTimeoutError(
-            f"{ended}: {describe(self._wished)} did not come true; {self._subject()} {state}", last_object=self._last
+            f"{ended}: {describe(self._wished)} did not come true; {self._subject()} {state}{instead}",
+            last_object=self._last,
         )
 
     def _failed_to_look(self, _: Exception) -> None:
@@ -111,6 +121,7 @@ class Wait:
     def _observations(self) -> Iterator[JSONObject | None]:
         """Yield the object as it is, and again whenever it may differ; None where it is not there."""
         for signal in self._loop.signals():
+            self._looked = True
             if isinstance(signal, State):
                 yield from self._replaced(signal.objects[0] if signal.objects else None)
             elif isinstance(signal, Change):

@@ -117,7 +117,7 @@ class TestWait:
         config_maps.create(config_map("a"))
         shown = run("wait", "--for=condition=Ready", "cm/a", "--timeout=100ms")
         assert (shown.code, shown.out) == (TIMED_OUT, "")
-        assert "condition Ready=True" in shown.err
+        assert "condition Ready=True: it has no condition Ready" in shown.err
         assert shown.err.count("\n") == 1
 
     def test_one_look(self, run: Run, config_maps: Resource) -> None:
@@ -132,6 +132,54 @@ class TestWait:
             config_maps.create(config_map(name, {"k": "v"}, labels={"app": "web"}))
         shown = run("wait", "--for=jsonpath={.data.k}=v", "cm", "-l", "app=web", "-o", "name")
         assert shown.lines == ["configmap/a", "configmap/b"]
+
+    def test_too_late_says_what_is_there(self, run: Run, config_maps: Resource) -> None:
+        """The line begins as kubectl's, names the object, and ends with what it has instead."""
+        config_maps.create(config_map("a", {"k": "v"}))
+        wanted = "--for=jsonpath={.data.k}=w"
+        found = "configmap/a: jsonpath {.data.k}=w: it is v\n"
+        assert (
+            run("wait", wanted, "cm/a", "--timeout=50ms").err
+            == f"error: timed out waiting for the condition on {found}"
+        )
+        assert run("wait", wanted, "cm/a", "--timeout=0").err == f"error: condition not met for {found}"
+
+    def test_one_of_several_too_late(self, run: Run, config_maps: Resource) -> None:
+        """After the time is up every further object is still looked at once."""
+        config_maps.create(config_map("never"))
+        config_maps.create(config_map("so", {"k": "v"}))
+        shown = run("wait", "--for=jsonpath={.data.k}=v", "cm", "never", "so", "--timeout=50ms")
+        assert (shown.code, shown.out) == (TIMED_OUT, "configmap/so condition met\n")
+        assert "configmap/never" in shown.err
+
+    @pytest.mark.parametrize("wanted", ["condition=Ready", "create"])
+    def test_nothing_selected(self, run: Run, wanted: str) -> None:
+        """A selection without objects is a failure, not a success of all: it is mistyped more often than not."""
+        shown = run("wait", f"--for={wanted}", "cm", "-l", "app=nosuch")
+        assert shown == (REFUSED, "", "error: no matching resources found\n")
+
+    @pytest.mark.parametrize("wanted", ["delete", "Delete"])
+    def test_nothing_left(self, run: Run, wanted: str) -> None:
+        """All of no objects are deleted; the word may be written in either case, as for kubectl."""
+        assert run("wait", f"--for={wanted}", "cm", "-l", "app=nosuch") == (OK, "", "")
+
+    def test_missing_namespace(self, run: Run) -> None:
+        """Where the namespace is what is missing, that is said."""
+        shown = run("wait", "-n", "nosuch", "--for=condition=Ready", "cm/a")
+        assert (shown.code, shown.err) == (REFUSED, 'Error from server (NotFound): namespaces "nosuch" not found\n')
+
+    @pytest.mark.parametrize(("path", "what"), [("{.data}", "an object"), ("{.data.*}", "2 values")])
+    def test_no_single_value(self, run: Run, config_maps: Resource, path: str, what: str) -> None:
+        """A path to what no value ever equals is refused at once instead of waited for."""
+        config_maps.create(config_map("a", {"k": "v", "l": "w"}))
+        shown = run("wait", f"--for=jsonpath={path}=v", "cm/a")
+        assert (shown.code, shown.out) == (USAGE, "")
+        assert f"{path} leads to {what}" in shown.err
+
+    def test_forms(self, run: Run, config_maps: Resource) -> None:
+        """`-o` takes the forms of `get`."""
+        config_maps.create(config_map("a", {"k": "v"}))
+        assert run("wait", "--for=create", "cm/a", "-o", "jsonpath={.data.k}").out == "v"
 
     def test_missing(self, run: Run) -> None:
         """A condition of an object that does not exist is refused at once."""
@@ -212,6 +260,18 @@ class TestEvents:
             fourth["involvedObject"]["namespace"] = namespace
             happened.create(fourth)
             assert out.readline().split()[2] == "Fourth"
+
+    def test_watch_objects(self, kubeconfig: Path, namespace: str, happened: Resource) -> None:
+        """`-w` goes on in every form of output, with the types that are asked for."""
+        with watching(
+            kubeconfig, namespace, "events", "-w", "-o", "jsonpath={.reason}{'\\n'}", "--types=Normal"
+        ) as out:
+            assert [out.readline() for _ in range(2)] == ["First\n", "Second\n"]
+            for name, kind in (("fourth", "Warning"), ("fifth", "Normal")):
+                happening = event(name, "a", "2026-01-04T00:00:00Z", type=kind)
+                happening["involvedObject"]["namespace"] = namespace
+                happened.create(happening)
+            assert out.readline() == "Fifth\n"
 
     @pytest.mark.parametrize(("words", "message"), [(["--types=Bad"], "'bad'"), (["--for", "cm"], "resource/name")])
     def test_mistakes(self, run: Run, words: list[str], message: str) -> None:
