@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynkube.errors import Forbidden, InvalidRequestError, WaitFailedError, WaitTimeoutError
-from dynkube.watch import Wait, created, deleted, jsonpath, not_, wait_for
+from dynkube.watch import Wait, all_of, created, deleted, jsonpath, not_, wait_for
 from watch.fakes import (
     FakeClock,
     MemoryServer,
@@ -218,6 +218,39 @@ def test_close_ends_a_wait_from_another_thread() -> None:
     assert not thread.is_alive()
     assert "closed" in str(raised[0])
     assert server.streams == set()
+
+
+class _Hanging(Source):
+    """A server that takes requests and never answers, until they are cancelled."""
+
+    def list(self, **options: Any) -> dict[str, Any]:
+        """Hang."""
+        self.requests.append(options)
+        assert options["cancellation"].wait(30)
+        raise refused()
+
+
+def test_a_list_that_is_never_answered_does_not_outlast_the_timeout() -> None:
+    """The time of a wait is over although not even the first state is known."""
+    source = _Hanging()
+    with pytest.raises(WaitTimeoutError, match="was not seen"):
+        wait_for(source, RUNNING, timeout=0.05)
+    assert len(source.requests) == 1
+
+
+def test_one_state_may_fulfil_several_waits() -> None:
+    """Waits in a row each begin with what is there: a condition that holds already needs no further event."""
+    script = [page(thing("a", 1, **_phase("Running")), version=5)] * 2
+    source = Source(*script)
+    assert wait_for(source, created()) == wait_for(source, RUNNING)
+    assert [request["verb"] for request in source.requests] == ["list", "list"]
+
+
+def test_the_condition_that_never_comes_true_is_the_one_told() -> None:
+    """Of conditions that hold and one that does not, the error tells what was waited for and the object as it is."""
+    with pytest.raises(WaitTimeoutError, match="deleted") as raised:
+        _wait(page(version=5), Stream(event("ADDED", "a", 6)), wished=all_of(created(), deleted()))
+    assert raised.value.last_object == thing("a", 6)
 
 
 def test_the_real_clock_ends_a_wait() -> None:
