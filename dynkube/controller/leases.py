@@ -31,7 +31,10 @@ def micro_time(moment: datetime) -> str:
 
 
 class LeaseLock:
-    """Reads and writes one Lease; remembers the version it read, so that no write undoes somebody else's."""
+    """Reads and writes one Lease; remembers the version it read, so that no write undoes somebody else's.
+
+    `timeout` is that of connecting as well as that of each read, in seconds: an election has no time for more.
+    """
 
     def __init__(self, leases: Objects, name: str, *, labels: Mapping[str, str] | None = None) -> None:
         self._leases = leases
@@ -41,7 +44,7 @@ class LeaseLock:
 
     def read(self, timeout: float) -> LeaderRecord:
         """Return the record. Raises `NotFound` if there is no Lease."""
-        self._lease = self._leases.get(self.name, timeout=timeout)
+        self._lease = self._leases.get(self.name, timeout=(timeout, timeout))
         return _record(self._lease)
 
     def create(self, record: LeaderRecord, timeout: float) -> None:
@@ -54,7 +57,7 @@ class LeaseLock:
         }
         if self._labels:
             lease["metadata"]["labels"] = dict(self._labels)
-        self._lease = self._leases.create(lease, timeout=timeout)
+        self._lease = self._leases.create(lease, timeout=(timeout, timeout))
 
     def update(self, record: LeaderRecord, timeout: float) -> None:
         """Write the record over the version last read or written. Raises `Conflict` if that is not the present one."""
@@ -64,7 +67,7 @@ class LeaseLock:
         lease["spec"] = {**(lease.get("spec") or {}), **_spec(record)}
         if self._labels:
             lease["metadata"]["labels"] = {**(lease["metadata"].get("labels") or {}), **self._labels}
-        self._lease = self._leases.update(lease, timeout=timeout)
+        self._lease = self._leases.update(lease, timeout=(timeout, timeout))
 
 
 def _record(lease: Mapping[str, Any]) -> LeaderRecord:

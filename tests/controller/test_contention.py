@@ -34,17 +34,17 @@ class _Network(MemoryObjects):
     def update(self, obj: dict[str, Any], *, timeout: Any = None) -> dict[str, Any]:
         return self._travel(lambda: self._server.update(obj), timeout)
 
-    def _travel(self, request: Any, timeout: float) -> dict[str, Any]:
+    def _travel(self, request: Any, timeout: tuple[float, float]) -> dict[str, Any]:
         rng, simulation = self._rng, self._simulation
         fate = rng.random()
         if simulation.time < self.cut_until or fate < self.loss / 4:
             # Lost on the way: nothing arrives until the timeout.
-            simulation.sleep(timeout)
+            simulation.sleep(timeout[1])
             raise RequestTimeoutError("no answer")
         if fate < self.loss / 2:
             # Held up somewhere: the client gives up, the server still does it, later.
             simulation.spawn(lambda: _attempt(request), after=rng.uniform(0.0, 20.0))
-            simulation.sleep(timeout)
+            simulation.sleep(timeout[1])
             raise RequestTimeoutError("no answer")
         simulation.sleep(rng.uniform(0.0, 0.4))
         if fate < self.loss * 3 / 4:

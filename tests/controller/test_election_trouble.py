@@ -201,7 +201,7 @@ def test_an_interruption_frees_the_lease() -> None:
             raise KeyboardInterrupt
 
     objects.before = interrupt
-    elector = _elector(objects, on_started_leading=lead, lease_duration=2.0, renew_deadline=1.0, retry_period=0.01)
+    elector = _elector(objects, on_started_leading=lead, retry_period=0.01)
     with pytest.raises(KeyboardInterrupt):
         elector.run()
     assert ended.is_set()
@@ -287,8 +287,6 @@ def test_an_observer_that_blocks_does_not_hold_up_the_election() -> None:
         objects,
         on_new_leader=observe,
         on_started_leading=lambda _: leads.set(),
-        lease_duration=2.0,
-        renew_deadline=1.0,
         retry_period=0.01,
     )
     thread = _run(elector)
@@ -451,7 +449,7 @@ def test_asking_from_other_threads_does_no_harm() -> None:
     """While an election runs, is renewed and stopped, others may ask what they like."""
     objects = MemoryObjects()
     over = threading.Event()
-    elector = _elector(objects, lease_duration=1.0, renew_deadline=0.5, retry_period=0.001)
+    elector = _elector(objects, retry_period=0.001)
     failures: list[BaseException] = []
 
     def ask() -> None:

@@ -364,6 +364,27 @@ def test_a_leader_that_sees_another_holder_leads_no_more() -> None:
     assert not candidate.leads
 
 
+def test_requests_have_no_more_time_than_the_election() -> None:
+    """Neither connecting nor waiting for an answer may take longer than half the renew deadline."""
+    objects = _objects(_lease("me"))
+    limits: list[Any] = []
+
+    class _Noting:
+        """Lets requests through and notes their timeouts."""
+
+        def __getattr__(self, verb: str) -> Any:
+            def send(*arguments: Any, timeout: Any) -> Any:
+                limits.append(timeout)
+                return getattr(objects, verb)(*arguments)
+
+            return send
+
+    candidate = _candidate(_Noting())
+    assert candidate.attempt()
+    assert candidate.attempt()
+    assert limits == [(5.0, 5.0)] * 3
+
+
 # Freeing
 
 
@@ -491,7 +512,10 @@ def test_leads_and_frees_the_lease_on_stop() -> None:
     assert not elector.is_leader
     assert [event for event in story if event != "leader me"] == ["ended, held by me", "stopped, held by "]
     assert "leader me" in story
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("dynkube-le")]
+    for left in threading.enumerate():
+        if left.name.startswith("dynkube-le"):
+            left.join(10)
+            assert not left.is_alive()
 
 
 def test_a_lease_can_be_kept_on_stop() -> None:
