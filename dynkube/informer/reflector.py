@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from dynkube.errors import InvalidRequestError
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.loop import Change, State, WatchLoop
 from dynkube.watch.machine import Policy, Start
@@ -35,7 +36,10 @@ class Sink(Protocol):
 
 
 class Reflector:
-    """Runs a patient, relisting watch loop into a sink, in a thread of its own."""
+    """Runs a patient, relisting watch loop into a sink, in a thread of its own.
+
+    Raises `InvalidRequestError` for limits that no request could have: its thread would meet them again and again.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,10 @@ class Reflector:
         clock: Clock,
         random: Callable[[], float],
     ) -> None:
+        if page_size is not None and page_size < 1:
+            raise InvalidRequestError(f"page_size is a number of objects from 1, not {page_size!r}")
+        if idle_timeout is not None and idle_timeout <= 0:
+            raise InvalidRequestError(f"idle_timeout is a positive number of seconds, not {idle_timeout!r}")
         self._source = source
         self._sink = sink
         self._name = name
