@@ -194,16 +194,21 @@ class EventStream(Iterator[dict[str, Any]]):
 
     def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[list[Any], None, bytes]:
         """Yield, each alone, the JSON values `data` begins with, whatever separates them; return the rest."""
+        unreadable: Exception | None = None
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
-            raise self._broken(f"is not UTF-8 ({error.reason} at byte {error.start})") from None
+            # What came whole before it is handed out: the watch goes on from there, not from before it.
+            text = data[: error.start].decode()
+            unreadable = self._broken(f"is not UTF-8 ({error.reason} at byte {error.start})")
         decoder = json.JSONDecoder()
         position = _skip_space(text, 0)
         while position < len(text):
             try:
                 value, position = decoder.raw_decode(text, position)
             except json.JSONDecodeError as error:
+                if unreadable is not None:
+                    break
                 # At the end of the stream an object that does not parse was cut; before it, it may go on in a new line.
                 if text[position] == "{" and (last or not text[error.pos :].strip()):
                     return text[position:].encode()
@@ -212,6 +217,8 @@ class EventStream(Iterator[dict[str, Any]]):
                 raise self._broken("holds JSON nested too deeply") from None
             yield [value]
             position = _skip_space(text, position)
+        if unreadable is not None:
+            raise unreadable
         return b""
 
     def _refused(self, frame: Any) -> Exception:

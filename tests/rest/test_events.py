@@ -173,3 +173,11 @@ def test_a_closed_stream_yields_nothing_more() -> None:
     with EventStream(Pieces([_lines([_event("a"), _event("b")])])) as stream:
         assert next(stream) == _event("a")
     assert list(stream) == []
+
+
+def test_what_came_whole_before_bytes_that_are_no_text_is_handed_out() -> None:
+    """A good event is not lost, and with it the version to go on from, because it arrived together with a bad one."""
+    stream = EventStream(Pieces([_lines([_event("a"), _event("b")]) + b'{"type":"ADDED","object":{"c":"\xc0\xaf"}}\n']))
+    assert [next(stream), next(stream)] == [_event("a"), _event("b")]
+    with pytest.raises(ResponseError, match="not UTF-8"):
+        next(stream)
