@@ -62,14 +62,16 @@ def created() -> NamedCondition:
     return NamedCondition("created", lambda obj: obj is not None)
 
 
-def deleted(uid: str | None = None) -> NamedCondition:
+def deleted(of: str | JSONObject | None = None) -> NamedCondition:
     """Return the condition that the object is gone.
 
-    With a `uid` it also holds when another object of the same name is there. A wait without one notices
-    that too, from the first object it sees on: it evaluates its conditions with None in between.
+    With `of`, a uid or what `delete` answered, it also holds when another object of the same name is there, as
+    soon as a StatefulSet has made its pod again. A wait without it notices that too, from the first object it sees on:
+    it evaluates its conditions with None in between. Raises `InvalidRequestError` for an answer that has no uid.
     """
-    if uid is None:
+    if of is None:
         return NamedCondition("deleted", lambda obj: obj is None, _deletion)
+    uid = of if isinstance(of, str) else _uid_of(of)
     return NamedCondition(
         f"deleted (uid {uid})", lambda obj: obj is None or obj["metadata"].get("uid") != uid, _deletion
     )
@@ -205,6 +207,14 @@ def _outdated(obj: JSONObject, found: JSONObject) -> tuple[int, int] | None:
     if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
         return observed, generation
     return None
+
+
+def _uid_of(answer: JSONObject) -> str:
+    """Return the uid in the answer to a delete: the object, as long as it is on its way, or a Status about it."""
+    holder = (answer.get("details") if answer.get("kind") == "Status" else answer.get("metadata")) or {}
+    if not holder.get("uid"):
+        raise InvalidRequestError("the answer says nothing of the uid of what was deleted")
+    return str(holder["uid"])
 
 
 def _deletion(obj: JSONObject) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dynkube.errors import InvalidRequestError
+from dynkube.errors import Expired, InvalidRequestError
 from dynkube.watch import Watcher
-from watch.fakes import FakeClock, Source, Stream, bookmark, event, expired, page, thing
+from watch.fakes import FakeClock, Source, Stream, bookmark, event, expired, failure, page, refused, silent, thing
 
 
 def _watcher(*script: Any, then: Any = None, **options: Any) -> tuple[Watcher, Source, FakeClock]:
@@ -101,3 +101,61 @@ def test_known_objects_need_a_watch_that_lists() -> None:
     """A plain watch compares nothing: what it is given to compare with is a mistake, refused before a request."""
     with pytest.raises(InvalidRequestError, match="relist=True"):
         _watcher(resource_version="10", known=[thing("a", 1)])
+
+
+# Silence, ends and failures, as kopf's tests have them
+
+
+def test_a_silence_after_a_bookmark_is_resumed_from_the_bookmark() -> None:
+    """What the last sign of life said counts, not the list before it."""
+    watcher, source, _ = _watcher(
+        page(version=100),
+        Stream(bookmark(200), lasts=90, error=silent()),
+        Stream(event("ADDED", "a", 201), lasts=300),
+        relist=True,
+    )
+    assert _names(watcher) == [("ADDED", "a", "201")]
+    assert source.versions() == ["100", "200", "201"]
+
+
+def test_closing_inside_the_loop_ends_it_there() -> None:
+    """Events that have arrived already are not handed out any more."""
+    watcher, source, _ = _watcher(Stream(event("ADDED", "a", 2), event("ADDED", "b", 3)), resource_version="1")
+    seen = []
+    for each in watcher:
+        seen.append(each)
+        watcher.close()
+    assert _names(seen) == [("ADDED", "a", "2")]
+    assert source.streams[0].closed
+
+
+@pytest.mark.parametrize("error", [refused(), silent(), failure(500), failure(503), failure(429, retry_after=3)])
+def test_a_list_that_fails_during_an_outage_is_tried_again(error: Exception) -> None:
+    """Once the watch stood a failing list does not end it, and what it knew before the outage is what it compares."""
+    watcher, _, clock = _watcher(
+        page(thing("a", 1), thing("b", 2), version=5),
+        Stream(error=expired()),
+        error,
+        error,
+        page(thing("b", 2), version=90),
+        Stream(lasts=300),
+        relist=True,
+    )
+    assert _names(watcher)[2:] == [("DELETED", "a", "1")]
+    assert len(clock.pauses) == 3
+
+
+@pytest.mark.parametrize("version", [None, "0", "7"])
+def test_410_is_raised_whatever_was_asked_for(version: str | None) -> None:
+    """A stream of nothing but 410 is neither an empty cluster nor a reason to ask again (the official client's two)."""
+    watcher, source, _ = _watcher(Stream(error=expired()), resource_version=version)
+    with pytest.raises(Expired):
+        list(watcher)
+    assert len(source.requests) == 1
+
+
+def test_a_failure_that_is_not_the_servers_goes_through_from_a_list_too() -> None:
+    """A bug below the watch is not taken for an outage."""
+    watcher, _, _ = _watcher(ZeroDivisionError("a bug"), relist=True)
+    with pytest.raises(ZeroDivisionError):
+        next(watcher)
