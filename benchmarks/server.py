@@ -213,6 +213,7 @@ class Connection:
             self.send(200, self.answers.pods[0])
         else:
             aggregated = "apidiscovery" in headers.get("accept", "")
+            path = path.rstrip("/")  # as the API server does
             document = self.answers.documents.get((path, aggregated)) or self.answers.documents.get((path, False))
             if document is None:
                 self.send(404, canned.compact({"kind": "Status", "apiVersion": "v1", "status": "Failure",

@@ -53,7 +53,7 @@ def connect(
     """
     if namespace is not None:
         config_overrides["namespace"] = namespace
-    from dynkube.config import load_config  # brings the YAML parser along, which a client made of a Config spares
+    from dynkube.config import load_config  # brings the YAML parser along, needless where there is a Config
 
     config = load_config(context, kubeconfig=kubeconfig, **config_overrides)
     return DynamicClient(config, cache=cache)

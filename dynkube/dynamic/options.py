@@ -223,7 +223,7 @@ def _field_manager(value: str | None) -> str | None:
 def _label_selector(value: LabelSelectorLike) -> str | None:
     if value is None:
         return None
-    from dynkube.selectors import label_selector  # with its grammar, 2 % of the first answer of a program without any
+    from dynkube.selectors import label_selector  # only where there is one: saves the others 6 % of a cold start
 
     return label_selector(value)
 
