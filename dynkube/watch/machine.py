@@ -34,6 +34,8 @@ PAGE_SIZE: Final = 500
 SHORTEST_STREAM: Final = 1.0
 #: A streaming list that the server ends after so long without its last bookmark is none (seconds).
 LONGEST_INITIAL: Final = 60.0
+#: Silence after which a server that sends bookmarks may be waiting for a version it has yet to reach (seconds).
+LONGEST_SILENCE: Final = 180.0
 #: The annotation of the bookmark that ends the initial state of a streaming list.
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 
@@ -144,6 +146,8 @@ class WatchMachine:
         self._gap = 0.0  # how soon after now the stream that has just ended may be replaced, in seconds
         self._events = 0
         self._fruitless = 0  # streams in a row that brought nothing and ended at once or with an internal error
+        self._bookmarks = False  # the server sends bookmarks
+        self._silence = 0.0  # how long the streams in a row that brought nothing lasted, in seconds
         self._fruitful = False  # some stream brought something
         self._broken_off = 0  # streaming lists in a row that ended before their last bookmark
         self._listed_version: str | None = None
@@ -208,6 +212,7 @@ class WatchMachine:
                 self._unavailable = False
                 self._broken_off = 0
                 return Meaning.COMPLETE
+            self._bookmarks = True
             return Meaning.BOOKMARK
         if self._initial:
             return Meaning.INITIAL
@@ -290,6 +295,7 @@ class WatchMachine:
         empty = self._events == 0
         short = lived < SHORTEST_STREAM and empty
         self._fruitful |= not empty
+        self._silence = self._silence + lived if empty else 0.0
         initial, self._initial = self._initial, False
         self._gap = max(0.0, SHORTEST_STREAM - lived)
         self._fruitless = self._fruitless + 1 if short or (empty and isinstance(error, InternalError)) else 0
@@ -297,9 +303,11 @@ class WatchMachine:
             self._error_event(error, initial=initial)
         elif initial and (short or self._never_complete(error, lived)):
             self._list()
-        elif (
-            short and self._fruitless > 1 and isinstance(error, ResponseError) and not (self._relists or self._fruitful)
-        ):
+        elif self._bookmarks and self._silence >= LONGEST_SILENCE and self._relists:
+            # One that was restored from a backup sends neither events nor bookmarks up to our version, and no error.
+            self._bookmarks, self._silence = False, 0.0
+            self._pause(error, None)
+        elif self._fruitless > 1 and isinstance(error, ResponseError) and not (self._relists or self._fruitful):
             # Whatever answers here has yet to send an event, and sends something else.
             self.action = Fail(error)
         elif short:

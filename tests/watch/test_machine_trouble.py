@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynkube.watch.machine import LONGEST_INITIAL, Fail, ListPage, Meaning, OpenStream, Pause, Policy, WatchMachine
-from watch.fakes import broken, expired, failure, refused, too_large
+from watch.fakes import broken, expired, failure, refused, silent, too_large
 from watch.machines import BACK_OFF, END, after_pause, listed, lister, next_action, opened, plain, streamer
 
 FIRST_LIST = ListPage("0", 500, None, first=True)
@@ -132,6 +132,69 @@ def test_who_lists_keeps_to_lists_where_the_watch_is_none() -> None:
     machine.failed(broken(), 0.25)
     assert next_action(machine) == Pause(0.75, backoff=True)
     assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
+# Servers restored from a backup
+
+
+@pytest.mark.parametrize("error", [silent(), None], ids=["silent", "ended"])
+def test_a_server_that_sends_no_more_bookmarks_is_listed(error: Exception | None) -> None:
+    """It may be waiting for a version from before a backup was restored; the list that is refused says so."""
+    machine = opened(listed(lister(), "900"))
+    machine.event("BOOKMARK", "1000")
+    _ends(machine, error, 90.0)
+    for _ in range(2):
+        assert next_action(machine) == OpenStream("1000", send_initial_events=False)
+        _ends(opened(machine), error, 90.0)
+    assert after_pause(machine) == ListPage("1000", None, None, first=True)
+    machine.failed(too_large(), 0.0)
+    opened(listed(machine, "500"))
+    assert machine.resource_version == "500"
+
+
+def test_the_list_for_want_of_bookmarks_is_not_repeated() -> None:
+    """If nothing happened nothing need be said: the next such list waits for bookmarks to have come again."""
+    machine = opened(listed(lister(), "900"))
+    machine.event("BOOKMARK", "1000")
+    machine.ended(90.0)
+    _ends(opened(machine), None, 300.0)
+    assert isinstance(after_pause(machine), ListPage)
+    listed(machine, "1000")
+    for _ in range(10):
+        _ends(opened(machine), None, 300.0)
+        assert next_action(machine) == OpenStream("1000", send_initial_events=False)
+
+
+def test_silence_between_bookmarks_and_silence_without_any_mean_nothing() -> None:
+    """Neither short connections with a bookmark now and then nor a server that never sends one lead to a list."""
+    without = opened(listed(lister(), "10"))
+    for _ in range(10):
+        _ends(without, silent(), 305.0)
+        assert next_action(without) == OpenStream("10", send_initial_events=False)
+        opened(without)
+    rare = listed(lister(), "10")
+    for _ in range(10):
+        opened(rare).event("BOOKMARK", "11")
+        _ends(rare, silent(), 90.0)
+        _ends(opened(rare), silent(), 90.0)
+        assert next_action(rare) == OpenStream("11", send_initial_events=False)
+
+
+def test_a_plain_watch_has_nothing_to_list_for_want_of_bookmarks() -> None:
+    """It resumes."""
+    machine = opened(plain())
+    machine.event("BOOKMARK", "8")
+    for _ in range(5):
+        _ends(machine, silent(), 90.0)
+        assert next_action(machine) == OpenStream("8", send_initial_events=False)
+        opened(machine)
+
+
+def _ends(machine: WatchMachine, error: Exception | None, now: float) -> None:
+    if error is None:
+        machine.ended(now)
+    else:
+        machine.failed(error, now)
 
 
 # Versions
@@ -265,10 +328,7 @@ def test_a_streaming_list_that_was_complete_makes_up_for_one_that_broke_off() ->
 
 def _breaks_off(machine: WatchMachine, error: Exception | None) -> None:
     machine.event("ADDED", "5")
-    if error is None:
-        machine.ended(0.5)
-    else:
-        machine.failed(error, 0.5)
+    _ends(machine, error, 0.5)
 
 
 @pytest.mark.parametrize("established", [False, True], ids=["on connect", "in the stream"])
