@@ -69,10 +69,18 @@ def test_events_of_many_megabytes_cost_linear_time() -> None:
     assert monotonic() - started < 10
 
 
-def test_events_of_one_piece_share_their_keys() -> None:
-    """Lines that arrive together are parsed together, so that equal keys are one string in memory."""
-    first, second = EventStream(Pieces([_lines([_event("a"), _event("b")])]))
-    assert next(iter(first["object"]["metadata"])) is next(iter(second["object"]["metadata"]))
+def test_an_event_is_decoded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many lines that arrived together no more are decoded than were asked for: whoever drops one frees it first."""
+    decoded: list[str] = []
+
+    def decode(text: str) -> tuple[Any, int]:
+        decoded.append(text)
+        return json.JSONDecoder().raw_decode(text)
+
+    monkeypatch.setattr("dynkube.rest.events._raw_decode", decode)
+    stream = EventStream(Pieces([_lines([_event("a"), _event("b"), _event("c")])]))
+    next(stream)
+    assert len(decoded) == 1
 
 
 @pytest.mark.parametrize(

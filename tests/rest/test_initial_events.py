@@ -61,7 +61,7 @@ def test_it_ends_before_another_event() -> None:
     """What is no ADDED event waits for the iteration, and ADDED events behind it can be taken again."""
     lines = [{"type": kind, "object": {"n": n}} for n, kind in enumerate(["ADDED", "ADDED", "BOOKMARK", "ADDED"])]
     stream = EventStream(Pieces(b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)))
-    assert list(stream.added()) == [[{"n": 0}, {"n": 1}]]
+    assert [obj for many in stream.added() for obj in many] == [{"n": 0}, {"n": 1}]
     assert next(stream)["type"] == "BOOKMARK"
     assert list(stream.added()) == [[{"n": 3}]]
 
