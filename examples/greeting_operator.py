@@ -63,10 +63,8 @@ class Operator:
     def reconcile(self, key: str) -> None:
         """Make the config map what the greeting says; called again until it works."""
         namespace, name = split_key(key)
-        greeting = self.cache.indexer.get(key)
-        if greeting is None or not finalize(
-            self.greetings.namespace(namespace), greeting, FINALIZER, lambda _: print("Farewell from", key)
-        ):
+        greeting, greetings = self.cache.indexer.get(key), self.greetings.namespace(namespace)
+        if greeting is None or not finalize(greetings, greeting, FINALIZER, lambda _: print("Farewell from", key)):
             return
         text = greeting["spec"]["text"]
         wanted = {"metadata": {"name": name, "namespace": namespace, "labels": {"app": "greeting"}}, "data": {}}
@@ -79,17 +77,17 @@ class Operator:
             lambda: {**wanted, "data": {"text": text}}
         ).commit()
         if greeting.get("status", {}).get("said") != text:
-            entry(self.greetings.namespace(namespace), name, status=True).and_modify(
-                lambda obj: obj.update(status={"said": text})
-            ).commit()
+            entry(greetings, name, status=True).and_modify(lambda obj: obj.update(status={"said": text})).commit()
             self.events.event(greeting, "Normal", "Said", f"The config map says {text!r} now.")
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
         with self.events, self.cache, self.owned:
-            if self.cache.wait_for_sync(60) and self.owned.wait_for_sync(60):
-                with self.workers:
-                    stop.wait()
+            while not (self.cache.wait_for_sync(0.5) and self.owned.wait_for_sync(0.5)):
+                if stop.is_set():
+                    return
+            with self.workers:
+                stop.wait()
 
 
 if __name__ == "__main__":

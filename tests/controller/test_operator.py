@@ -85,6 +85,25 @@ def test_reconciles_a_custom_resource(dyn: DynamicClient, capsys: pytest.Capture
     assert not [left.name for left in set(threading.enumerate()) - before if left.name.startswith(ours)]
 
 
+def test_stops_while_the_server_answers_nothing() -> None:
+    """The operator ends when told although its caches were never filled."""
+    example = _example()
+    with APIServer(controller_delay=0.0) as server, server.client() as dyn:
+        definitions = dyn.resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
+        definitions.create(example.CRD)
+        definitions.wait(example.CRD["metadata"]["name"], condition("Established"), timeout=30)
+        fault = server.inject("silence", method="GET", path="*/greetings*")
+        stop = threading.Event()
+        thread = threading.Thread(target=example.Operator(dyn).run, args=(stop,))
+        thread.start()
+        while not fault.hits:
+            assert thread.is_alive()
+            thread.join(0.01)
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_two_candidates_over_real_requests(dyn: DynamicClient) -> None:
     """One leads; when it is stopped the other does at once."""
     leases = dyn.resource("coordination.k8s.io/v1", "leases").namespace("default")

@@ -405,6 +405,28 @@ def test_shutdown_can_drop_what_waits() -> None:
     assert queue.get() is None
 
 
+def test_dropping_forgets_what_was_to_come_again() -> None:
+    """An item added while a worker has it does not come back after a shutdown that drops."""
+    queue = _queue()
+    queue.add("a")
+    queue.get()
+    queue.add("a")
+    queue.shut_down(drop=True)
+    queue.done("a")
+    assert queue.get() is None
+
+
+def test_a_shutdown_lets_go_of_what_was_delayed() -> None:
+    """What will never come is not kept until its time."""
+    queue: WorkQueue[_Item] = WorkQueue()
+    item = _Item("a")
+    alive = weakref.ref(item)
+    queue.add_after(item, 3600.0)
+    del item
+    queue.shut_down()
+    assert alive() is None
+
+
 def test_shutdown_wakes_every_worker() -> None:
     """Workers blocked in `get` see the end."""
     queue: WorkQueue[str] = WorkQueue()
