@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dynkube.config import Config
+from dynkube.config import UNSET, Config, Timeout
 from dynkube.dynamic import DynamicClient
 from dynkube.errors import InvalidRequestError, StatusError, Unauthorized
 from dynkube.names import GroupVersionResource
@@ -18,6 +18,7 @@ from dynkube.testing import APIServer
 from dynkube.testing.mock import MockTransport, json_answer
 from dynkube.transport import HTTPRequest, HTTPResponse
 from dynkube.watch import Watcher, condition, deleted
+from dynkube.watch.protocol import IDLE_TIMEOUT
 from watch.fakes import FakeClock, event, page, thing
 
 if TYPE_CHECKING:
@@ -135,6 +136,24 @@ def test_every_request_of_a_watch_is_bounded() -> None:
     assert [query["resourceVersion"] for query in queries] == [["1"], ["2"], ["3"], ["4"]]
     assert all(query["allowWatchBookmarks"] == ["true"] and query["watch"] == ["true"] for query in queries)
     assert all(300 <= int(query["timeoutSeconds"][0]) <= 600 for query in queries)
+
+
+def test_the_time_limit_of_a_request_is_none_of_a_watch() -> None:
+    """A quiet watch outlives the read timeout of the configuration; it has its own, made for bookmarks."""
+    limits: list[Any] = []
+
+    class _Noting(MockTransport):
+        def send(self, request: HTTPRequest, *, timeout: Any = UNSET, stream: bool = False) -> HTTPResponse:
+            limits.append(timeout)
+            return super().send(request, timeout=timeout, stream=stream)
+
+    config = Config(host="http://mock", timeout=Timeout(connect=1.0, read=10.0))
+    client = DynamicClient(
+        config, rest=RESTClient(config, transport=_Noting(_script(_stream(_line(event("ADDED", "a", 5))))))
+    )
+    with client.resource(THINGS).all_namespaces().watch(resource_version="1") as watcher:
+        next(watcher)
+    assert [Timeout.of(limit).read for limit in limits] == [IDLE_TIMEOUT]
 
 
 # Against the embedded server
