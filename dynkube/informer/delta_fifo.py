@@ -109,7 +109,9 @@ class DeltaFIFO:
             return []
 
     def close(self) -> None:
-        """Forget what waits and wake the thread that waits for it."""
+        """Forget what waits and wake the thread that waits for it; may be called again, by a signal handler too."""
+        if self._closed:
+            return  # else the handler's call could come in the middle of waking
         with self._filled:
             self._closed = True
             self._deltas.clear()

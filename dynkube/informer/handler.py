@@ -8,6 +8,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING, TypeAlias
 
 from dynkube.informer.delta_fifo import Delta, DeltaFIFO, DeltaType
+from dynkube.transport.latch import Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ class HandlerRegistration:
         self._told: set[str] = set()  # the keys a handler of some objects was told of and not yet told deleted
         self._in_hand: Iterator[Delta] = iter(())  # taken from the queue and not yet begun
         self._synced = False
-        self._settled = threading.Event()  # synced, or closed before that
+        self._settled = Latch()  # synced, or closed before that
         self._queue = DeltaFIFO(coalesce=coalesce, clock=clock)
         self._thread = threading.Thread(target=self._deliver, name=f"dynkube-handler-{name}", daemon=True)
 

@@ -22,6 +22,7 @@ from dynkube.informer.indexer import (
 from dynkube.informer.lister import Lister
 from dynkube.informer.reflector import Reflector
 from dynkube.informer.transforms import share_unchanged
+from dynkube.transport.latch import Latch
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import object_key
@@ -84,7 +85,7 @@ class SharedInformer:
         self._handlers: list[HandlerRegistration] = []
         self._synced = False
         self._last_update = 0.0
-        self._settled = threading.Event()  # synced, or stopped before that
+        self._settled = Latch()  # synced, or stopped before that
         self._started = False
         self._stopped = False
         self._reflector = Reflector(
