@@ -237,7 +237,7 @@ class WatchLoop:
                         initial[object_key(event["object"])] = event["object"]
                         # A stream that hands out many at a time, as EventStream does, is taken up on it.
                         for objects in added() if added is not None else ():
-                            machine.gathered(gather(objects, initial))
+                            gather(objects, initial)
                             if self._over():
                                 return
                 elif meaning is Meaning.COMPLETE:

@@ -144,7 +144,7 @@ class WatchMachine:
         self._established = False
         self._opened_at: float | None = None
         self._gap = 0.0  # how soon after now the stream that has just ended may be replaced, in seconds
-        self._events = 0
+        self._empty = True  # the open stream has brought nothing yet
         self._fruitless = 0  # streams in a row that brought nothing and ended at once or with an internal error
         self._bookmarks = False  # the server sends bookmarks
         self._silence = 0.0  # how long the streams in a row that brought nothing lasted, in seconds
@@ -190,14 +190,14 @@ class WatchMachine:
         stream = self._expected(OpenStream)
         self._established = True
         self._opened_at = since
-        self._events = 0
+        self._empty = True
         self._initial = self._policy.start is not Start.WATCH and stream.send_initial_events
         self._unordered = stream.resource_version in {None, "", "0"} or stream.send_initial_events
         self.action = ReadStream()
 
     def event(self, kind: str, version: str, annotations: Mapping[str, str] | None = None) -> Meaning:
         """Take note of an event: its type, its object's resourceVersion and, for a bookmark, annotations."""
-        self._events += 1
+        self._empty = False
         if kind == "BOOKMARK":
             last = (annotations or {}).get(INITIAL_EVENTS_END) == "true"
             if self._initial and not last:
@@ -222,10 +222,6 @@ class WatchMachine:
             self._unordered = self._wants_state = False
         self.resource_version = version
         return Meaning.CHANGE
-
-    def gathered(self, count: int) -> None:
-        """Take note of `count` additions to the initial state at once, each as `event` would have it."""
-        self._events += count
 
     def ended(self, now: float) -> None:
         """Take note that the server closed the stream, which is how every watch ends sooner or later."""
@@ -292,7 +288,7 @@ class WatchMachine:
     def _stream_over(self, error: Exception | None, now: float) -> None:
         self._expected(ReadStream)
         lived = now - (self._opened_at if self._opened_at is not None else now)
-        empty = self._events == 0
+        empty = self._empty
         short = lived < SHORTEST_STREAM and empty
         self._fruitful |= not empty
         self._silence = self._silence + lived if empty else 0.0

@@ -121,6 +121,24 @@ def test_a_server_that_is_not_there_at_the_start_is_raised() -> None:
     assert len(source.requests) <= 2
 
 
+def test_a_server_that_goes_away_after_the_list_is_waited_for() -> None:
+    """Something stood already: a watch that cannot be begun now is an outage like any other."""
+    script = [refused(), refused(), Stream(event("ADDED", "b", 6), lasts=300)]
+    watcher, source, clock = _watcher(page(thing("a", 1), version=5), *script, send_initial_events=False)
+    assert _told(watcher) == [("ADDED", "a", "1"), ("ADDED", "b", "6")]
+    assert source.versions() == ["5", "5", "5", "6"]
+    assert [round(pause, 1) for pause in clock.pauses] == [0.8, 1.6]
+
+
+def test_initial_events_are_not_asked_for_after_a_list() -> None:
+    """A watch begun at a version of the caller's, whose state was listed after 410, resumes without them."""
+    script = [expired(), page(thing("a", 1), version=9), Stream(lasts=300)]
+    watcher, source, _ = _watcher(*script, resource_version="5")
+    assert _told(watcher) == [("ADDED", "a", "1")]
+    assert _verbs(source) == ["stream", "list", "watch"]
+    assert source.versions()[1] == "9"
+
+
 def test_a_watch_that_is_forbidden_after_the_list_is_raised() -> None:
     """Whoever may list and not watch is told so; an informer would go on by lists."""
     watcher, _, _ = _watcher(page(thing("a", 1), version=5), failure(403, "Forbidden"), send_initial_events=False)
