@@ -85,7 +85,7 @@ def condition(kind: str, status: str = "True") -> NamedCondition:
     """
 
     def holds(obj: JSONObject | None) -> bool:
-        found = _find_condition(obj, kind)
+        found = None if obj is None else _find_condition(obj, kind)
         if obj is None or found is None or _outdated(obj, found) is not None:
             return False
         return str(found.get("status", "")).lower() == status.lower()
@@ -93,7 +93,8 @@ def condition(kind: str, status: str = "True") -> NamedCondition:
     def instead(obj: JSONObject) -> str:
         found = _find_condition(obj, kind)
         if found is None:
-            return f"it has no condition {kind}"
+            others = ", ".join(str(one["type"]) for one in _conditions(obj) if one.get("type"))
+            return f"it has no condition {kind}" + (f", only {others}" if others else "")
         why = ": ".join(str(found[key]) for key in ("reason", "message") if found.get(key))
         text = f"{found['type']} is {found.get('status')}" + (f" ({why})" if why else "")
         outdated = _outdated(obj, found)
@@ -119,10 +120,12 @@ def jsonpath(path: str, value: Any = None) -> NamedCondition:
 
     def instead(obj: JSONObject) -> str:
         found = parsed.find(obj)
+        if all(one is None for one in found):
+            return "there is nothing"
+        if value is None:
+            return "it is empty"
         if len(found) > 1:
             return f"it leads to {len(found)} values, and only one can be compared"
-        if not found or value is None:
-            return "there is nothing" if not found or found[0] is None else "it is empty"
         if isinstance(found[0], dict | list):
             return f"it leads to an {'object' if isinstance(found[0], dict) else 'array'}, which equals no value"
         if obj.get("kind") == "Secret":
@@ -189,15 +192,14 @@ def split_jsonpath(text: str) -> tuple[str, str | None]:
     return text.strip("'\""), None
 
 
-def _find_condition(obj: JSONObject | None, kind: str) -> JSONObject | None:
-    status = None if obj is None else obj.get("status")
+def _conditions(obj: JSONObject) -> list[JSONObject]:
+    status = obj.get("status")
     conditions = status.get("conditions") if isinstance(status, dict) else None
-    if not isinstance(conditions, list):
-        return None
-    for one in conditions:
-        if isinstance(one, dict) and str(one.get("type", "")).lower() == kind.lower():
-            return one
-    return None
+    return [one for one in conditions if isinstance(one, dict)] if isinstance(conditions, list) else []
+
+
+def _find_condition(obj: JSONObject, kind: str) -> JSONObject | None:
+    return next((one for one in _conditions(obj) if str(one.get("type", "")).lower() == kind.lower()), None)
 
 
 def _outdated(obj: JSONObject, found: JSONObject) -> tuple[int, int] | None:

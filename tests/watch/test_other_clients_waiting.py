@@ -43,6 +43,7 @@ SECRET = {**thing("key", data={"token": "hunter2"}), "kind": "Secret"}
     [
         (condition("Ready"), _with(), "it has no condition Ready"),
         (condition("Ready"), thing("web"), "it has no condition Ready"),
+        (condition("Redy"), _with(READY, {"type": "Live"}), "it has no condition Redy, only Ready, Live"),
         (condition("ready"), _with(READY), "Ready is False (Starting: not yet)"),
         (condition("Ready"), _with({"type": "Ready", "status": "Unknown"}), "Ready is Unknown"),
         (
@@ -54,6 +55,7 @@ SECRET = {**thing("key", data={"token": "hunter2"}), "kind": "Secret"}
         (jsonpath("{.status.phase}", "Running"), _with(), "there is nothing"),
         (jsonpath("{.status.phase}"), _with(phase=None), "there is nothing"),
         (jsonpath("{.status.phase}"), _with(phase=""), "it is empty"),
+        (jsonpath("{.status.*}"), _with(phase=""), "it is empty"),
         (jsonpath("{.status}", "x"), _with(), "it leads to an object, which equals no value"),
         (jsonpath("{.status.conditions}", "x"), _with(), "it leads to an array, which equals no value"),
         (jsonpath("{.status.*}", "x"), _with(phase="y"), "it leads to 2 values, and only one can be compared"),
