@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from dynkube.errors import InvalidRequestError
+from dynkube.transport.latch import Latch
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.loop import Change, State, WatchLoop
 from dynkube.watch.machine import Policy, Start
@@ -70,8 +71,7 @@ class Reflector:
         self._clock = clock
         self._random = random
         self._backoff = backoff if backoff is not None else Backoff(clock=clock, random=random)
-        self._stopped = threading.Event()
-        self._lock = threading.Lock()
+        self._stopped = Latch()  # a signal handler may stop what it interrupts
         self._loop = self._new_loop(None)
         self._thread = threading.Thread(target=self._run, name=f"dynkube-reflector-{name}", daemon=True)
 
@@ -81,10 +81,8 @@ class Reflector:
 
     def stop(self, timeout: float | None) -> bool:
         """End, from any thread; return whether the thread has ended within `timeout` seconds."""
-        with self._lock:
-            self._stopped.set()
-            loop = self._loop
-        loop.stop()
+        self._stopped.set()
+        self._loop.stop()
         if self._thread is threading.current_thread():
             return False
         if self._thread.ident is not None:
@@ -118,10 +116,9 @@ class Reflector:
                 _logger.exception("the informer of %s failed and starts anew", self._name)
                 self._failed(error)
                 self._clock.wait(self._stopped, self._backoff.next())
-                with self._lock:
-                    if not self._stopped.is_set():
-                        # Not older than what the sink has been told, as after any other failure.
-                        self._loop = self._new_loop(self._loop.resource_version)
+                # Not older than what the sink has been told, as after any other failure.
+                self._loop = self._new_loop(self._loop.resource_version)
+                # `stop` sets first and then ends the loop it finds: it finds this one, or it is seen here.
 
     def _failed(self, error: Exception) -> None:
         if self._on_error is None:
