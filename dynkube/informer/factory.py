@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError
 from dynkube.informer.shared import SharedInformer
+from dynkube.selectors import FieldSelector, LabelSelector
 from dynkube.selectors import field_selector as checked_fields
 from dynkube.selectors import label_selector as checked_labels
 from dynkube.watch.clock import SYSTEM_CLOCK
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dynkube.names import GroupVersionResource
-    from dynkube.selectors import FieldSelector, LabelSelector
     from dynkube.watch.clock import Clock
     from dynkube.watch.protocol import ListerWatcher
 
@@ -72,8 +72,9 @@ class InformerFactory:
         selection = Selection(
             resource,
             namespace or self._namespace,
-            checked_labels(label_selector) or None,
-            checked_fields(field_selector) or None,
+            # However it was written: what selects the same is the same selection.
+            str(LabelSelector.parse(checked_labels(label_selector) or "")) or None,
+            str(FieldSelector.parse(checked_fields(field_selector) or "")) or None,
             metadata_only,
         )
         with self._lock:

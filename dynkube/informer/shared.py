@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import random as random_module
 import threading
@@ -205,10 +206,16 @@ class SharedInformer:
         nothing of an object that came and went meanwhile. `resync_period` None: the informer's. The same functions may
         be added twice and are then called twice.
 
-        Raises `InvalidRequestError` after `stop`, and if there is nothing to call.
+        Raises `InvalidRequestError` after `stop`, if there is nothing to call, and for a coroutine function.
         """
         if on_add is None and on_update is None and on_delete is None:
             raise InvalidRequestError("a handler needs at least one of on_add, on_update and on_delete")
+        for function in (on_add, on_update, on_delete, selected):
+            if inspect.iscoroutinefunction(function):
+                raise InvalidRequestError(
+                    f"{function.__qualname__} is a coroutine function, and handlers are called from threads: give a "
+                    "function that hands over to the event loop (asyncio.run_coroutine_threadsafe)"
+                )
         period = self._resync_period if resync_period is None else _checked_period(resync_period)
         handler = HandlerRegistration(
             name=self.name,

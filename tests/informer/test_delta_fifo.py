@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from watch.fakes import ManualClock, thing
@@ -164,6 +165,43 @@ def test_pop_waits_for_a_push() -> None:
     queue.push(_delta(ADDED))
     thread.join(10)
     assert got == [[_delta(ADDED)]]
+
+
+@pytest.mark.parametrize("coalesce", [False, True], ids=["every", "latest"])
+def test_what_several_push_stays_in_the_order_of_each(coalesce: bool) -> None:
+    """Two threads push at once, a third pops meanwhile: everything comes out, each thread's in its order."""
+    queue = DeltaFIFO(coalesce=coalesce)
+    seen: dict[str, list[int]] = {"a": [], "b": []}
+
+    def push(who: str) -> None:
+        for number in range(300):
+            queue.push(Delta(ADDED, f"{who}{number}"))
+
+    def pop() -> None:
+        while sum(map(len, seen.values())) < 600:
+            for delta in queue.pop(30):
+                seen[delta.key[0]].append(int(delta.key[1:]))
+
+    threads = [threading.Thread(target=pop), *(threading.Thread(target=push, args=(who,)) for who in seen)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert seen == {"a": list(range(300)), "b": list(range(300))}
+
+
+def test_closing_wakes_everyone_who_pops() -> None:
+    """However many threads are blocked in `pop`."""
+    queue = DeltaFIFO()
+    threads = [threading.Thread(target=queue.pop) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    queue.close()
+    queue.close()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_pop_ends_when_the_queue_is_closed() -> None:

@@ -348,3 +348,41 @@ def _check_story(calls: list[tuple[str, str, str, Any]]) -> None:
             del known[name]
         else:
             known[name] = version
+
+
+def test_waiting_for_the_sync_passes_over_a_handler_that_is_removed(server: MemoryServer) -> None:
+    """An informer is synced when the handlers that are left are."""
+    server.apply("a")
+    gate = _Gate()
+    results: list[bool] = []
+    with SharedInformer(server) as informer:
+        blocked = informer.add_handler(on_add=gate.on_add)
+        assert gate.entered.acquire(timeout=30)
+        thread = threading.Thread(target=lambda: results.append(informer.wait_for_sync(30)))
+        thread.start()
+        blocked.remove()
+        thread.join(30)
+        assert results == [True]
+        gate.left.release()
+
+
+def test_a_handler_can_remove_another(server: MemoryServer) -> None:
+    """The one that is removed is told nothing more, though it has not been told what the remover was told."""
+    gate = _Gate()
+    removed = threading.Event()
+
+    def remove(obj: dict[str, Any], is_initial: bool) -> None:
+        other.remove()
+        removed.set()
+
+    with SharedInformer(server) as informer:
+        other = informer.add_handler(on_add=gate.on_add)
+        assert informer.wait_for_sync(30)
+        server.apply("a")
+        assert gate.entered.acquire(timeout=30)
+        informer.add_handler(on_add=remove)
+        assert removed.wait(30)
+        server.apply("b")
+        gate.left.release(2)
+        assert other.remove(30)
+    assert gate.names == ["a"]

@@ -153,6 +153,28 @@ def test_equal_selections_share_an_informer() -> None:
     factory.shutdown()
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"label_selector": "a=1,b=2"}, {"label_selector": " b == 2, a=1"}),
+        ({"label_selector": "a in (x,y)"}, {"label_selector": {"a": ["y", "x"]}}),
+        ({"label_selector": ""}, {}),
+        (
+            {"field_selector": "metadata.name=x,spec.nodeName!=n"},
+            {"field_selector": "spec.nodeName!=n,metadata.name==x"},
+        ),
+        ({"field_selector": {"metadata.name": "x"}}, {"field_selector": "metadata.name=x"}),
+    ],
+    ids=str,
+)
+def test_selectors_that_say_the_same_share_an_informer(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Order, spaces and the ways to write an operator make no difference."""
+    sources = _Sources()
+    factory = InformerFactory(sources)
+    assert factory.informer(PODS, **one) is factory.informer(PODS, **other)
+    assert len(sources.made) == 1
+
+
 def test_starts_awaits_and_stops_together() -> None:
     """Start runs what was asked for so far and can be repeated; shutdown ends every thread."""
     before = set(threading.enumerate())

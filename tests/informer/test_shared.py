@@ -486,6 +486,18 @@ def test_a_handler_needs_something_to_call(server: MemoryServer) -> None:
         _informer(server).add_handler()
 
 
+@pytest.mark.parametrize("which", ["on_add", "on_update", "on_delete", "selected"])
+def test_a_coroutine_function_is_no_handler(server: MemoryServer, which: str) -> None:
+    """Nobody would await it, and as a filter it would let everything pass: it is refused, and the way out named."""
+
+    async def later(*_: Any) -> bool:
+        return False
+
+    functions: dict[str, Any] = {**Recorder().functions, which: later}
+    with pytest.raises(InvalidRequestError, match=r"later is a coroutine function.*run_coroutine_threadsafe"):
+        _informer(server).add_handler(**functions)
+
+
 @pytest.mark.parametrize("missing", ["on_add", "on_update", "on_delete"])
 def test_each_function_is_optional(server: MemoryServer, missing: str) -> None:
     """What nobody listens to is passed over."""
@@ -646,6 +658,19 @@ def test_indexes_and_lister(server: MemoryServer) -> None:
         assert len(informer.indexer.by_index("version", "2")) == 1
         assert len(informer.indexer.by_index(NAMESPACE_INDEX, "ns")) == 1
         assert informer.lister.namespace("ns").get("a")["zone"] == "x"
+
+
+@pytest.mark.parametrize("handlers", [0, 1])
+def test_an_index_that_was_asked_before_the_first_state_is_filled_by_it(server: MemoryServer, handlers: int) -> None:
+    """With handlers or without, what was empty leads to the objects once they are there."""
+    server.apply("a", zone="x")
+    informer = _informer(server, indexers={"zone": lambda obj: [obj["zone"]]})
+    for _ in range(handlers):
+        informer.add_handler(**Recorder().functions)
+    assert informer.indexer.by_index("zone", "x") == []
+    with informer:
+        assert informer.wait_for_sync(30)
+        assert informer.indexer.index_keys("zone", "x") == ["ns/a"]
 
 
 def test_starting_twice_is_starting_once(server: MemoryServer) -> None:
