@@ -85,6 +85,34 @@ class TestGetWatch:
             config_maps.create(config_map("b"))
             assert out.readline() == "configmap/b\n"
 
+    def test_objects_with_what_happened(self, config_maps: Resource, kubeconfig: Path, namespace: str) -> None:
+        """Where objects are printed, `--output-watch-events` prints the events they came in."""
+        form = "jsonpath={.type} {.object.metadata.name}{'\\n'}"
+        config_maps.create(config_map("a"))
+        with watching(kubeconfig, namespace, "get", "cm", "a", "-w", "--output-watch-events", "-o", form) as out:
+            assert out.readline() == "ADDED a\n"
+            config_maps.delete("a")
+            assert out.readline() == "DELETED a\n"
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["cm,ns"], "only one resource"),
+            (["cm/a", "ns/default"], "only one resource"),
+            (["cm", "--output-watch-events", "-o", "name"], "--output-watch-events"),
+        ],
+    )
+    def test_mistakes(self, run: Run, words: list[str], message: str) -> None:
+        """What cannot be watched together, or printed so, exits with 2."""
+        shown = run("get", "-w", *words)
+        assert (shown.code, shown.out) == (USAGE, "")
+        assert message in shown.err
+
+    def test_missing(self, run: Run) -> None:
+        """An object that is not there is not waited for."""
+        shown = run("get", "cm", "nosuch", "-w")
+        assert (shown.code, shown.err) == (REFUSED, 'Error from server (NotFound): configmaps "nosuch" not found\n')
+
 
 class TestWait:
     def test_a_condition_that_holds(self, run: Run, dyn: DynamicClient) -> None:
