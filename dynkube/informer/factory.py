@@ -97,6 +97,9 @@ class InformerFactory:
                 if selection not in self._started and not informer.stopped:
                     informer.start()
                     self._started.add(selection)
+            if self._stopped:  # meanwhile: who shut it down may not have seen all of them
+                for informer in self._informers.values():
+                    informer.stop(0.0)
 
     def wait_for_sync(self, timeout: float | None = None) -> dict[Selection, bool]:
         """Wait for the started informers, at most `timeout` seconds for all together; return which are synced.
@@ -114,9 +117,9 @@ class InformerFactory:
 
     def shutdown(self, timeout: float | None = 1.0) -> bool:
         """Stop every informer, for good; return whether all threads have ended within `timeout` seconds."""
-        with self._lock:
-            self._stopped = True
-            informers = list(self._informers.values())
+        # No lock: a signal handler may come in the middle of what holds it.
+        self._stopped = True
+        informers = list(self._informers.values())
         until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
         for informer in informers:
             informer.stop(0.0)

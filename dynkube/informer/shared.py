@@ -163,10 +163,10 @@ class SharedInformer:
         What waits for handlers is dropped. Returns whether all threads have ended within `timeout` seconds (None: as
         long as it takes); only a handler that is still running can make that False.
         """
-        with self._lock:
-            self._stopped = True
-            self._settled.set()
-            handlers = list(self._handlers)
+        # No lock: a signal handler comes in the middle of what may hold one, with another thread waiting for both.
+        self._stopped = True
+        self._settled.set()
+        handlers = list(self._handlers)
         for handler in handlers:
             handler.close()
         until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
@@ -238,6 +238,8 @@ class SharedInformer:
             if self._started:
                 handler.start()
             self._handlers.append(handler)
+        if self._stopped:  # meanwhile: who stopped it may not have seen this handler
+            handler.close()
         return handler
 
     def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:

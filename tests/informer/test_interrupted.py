@@ -10,7 +10,8 @@ import pytest
 from watch.fakes import page, thing
 
 from dynkube.errors import InvalidRequestError
-from dynkube.informer import SharedInformer
+from dynkube.informer import InformerFactory, SharedInformer
+from dynkube.names import GroupVersionResource
 from dynkube.transport.latch import Latch
 from informer.recording import Recorder
 
@@ -79,7 +80,7 @@ def _interrupted(call: Callable[[], object], at: int, handler: Callable[[], obje
     return lines >= at
 
 
-@pytest.mark.parametrize("what", ["wait", "wait for a handler", "add", "remove", "start"])
+@pytest.mark.parametrize("what", ["wait", "wait for a handler", "add", "remove", "start", "stop"])
 def test_stop_may_come_in_the_middle_of_anything(what: str) -> None:
     """Whatever the main thread does with an informer, a signal handler may stop it."""
     at = 0
@@ -96,7 +97,30 @@ def test_stop_may_come_in_the_middle_of_anything(what: str) -> None:
             "add": lambda: informer.add_handler(**Recorder().functions),  # noqa: B023
             "remove": lambda: handler.remove(1.0),  # noqa: B023
             "start": informer.start,
+            "stop": informer.stop,
         }
         reached = _interrupted(calls[what], at, lambda: informer.stop(0.0))  # noqa: B023
         assert informer.stop(20)
+    assert at > 5, "that is no test"
+
+
+@pytest.mark.parametrize("what", ["make", "start", "wait", "shut down"])
+def test_shutdown_may_come_in_the_middle_of_anything(what: str) -> None:
+    """Whatever the main thread does with a factory, a signal handler may shut it down."""
+    at = 0
+    reached = True
+    while reached:
+        at += 1
+        factory = InformerFactory(lambda selection: _Source(), stream=False)
+        factory.informer(GroupVersionResource("", "v1", "pods"))
+        if what != "start":
+            factory.start()
+        calls: dict[str, Callable[[], object]] = {
+            "make": lambda: factory.informer(GroupVersionResource("", "v1", "nodes")),  # noqa: B023
+            "start": factory.start,
+            "wait": factory.wait_for_sync,
+            "shut down": factory.shutdown,
+        }
+        reached = _interrupted(calls[what], at, lambda: factory.shutdown(0.0))  # noqa: B023
+        assert factory.shutdown(20)
     assert at > 5, "that is no test"
