@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.cli.exits import UsageError
 from dynkube.cli.targets import parse_targets
+from dynkube.errors import Forbidden
 from dynkube.names import check_path_segment
 from dynkube.objects import nested_get
 from dynkube.selectors import field_selector, label_selector
@@ -57,11 +58,16 @@ class Question:
     def listed_objects(self) -> Iterator[JSONObject]:
         """Yield the pages of the list a watch can follow, from the version of the first; raises as `objects`.
 
-        Of a single object too: its own version may be too old to be watched from, that of a list never is.
+        Of a single object too: its own version may be too old to be watched from, that of a list never is. It is
+        taken where listing is forbidden.
         """
         if self.name is not None:
-            self.view.get(self.name)
-        if self.page_size:
+            obj = self.view.get(self.name)
+            try:
+                yield self.view.list(**self.changes())
+            except Forbidden:
+                yield {"items": [obj], "metadata": obj["metadata"]}
+        elif self.page_size:
             yield from self.view.pages(**self.changes(), limit=self.page_size)
         else:
             yield self.view.list(**self.changes())
@@ -70,9 +76,12 @@ class Question:
         """Yield the tables a watch can follow, as `listed_objects`."""
         if self.name is None:
             yield from self.tables()
-        else:
-            self.view.get(self.name)
+            return
+        table = self.view.table().get(self.name)
+        try:
             yield self.view.table().list(**self.changes())
+        except Forbidden:
+            yield table
 
     def changes(self) -> dict[str, Any]:
         """Return the options with which a watch shows what changes here: a single object is selected by its name."""

@@ -67,6 +67,18 @@ class TestGetWatch:
             config_maps.patch("old", {"data": {"k": "v"}})
             assert out.readline().split()[:2] == ["old", "1"]
 
+    @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
+    def test_an_object_that_may_not_be_listed(
+        self, server: APIServer, config_maps: Resource, kubeconfig: Path, form: list[str]
+    ) -> None:
+        """Who may get and watch one object watches it, from the version it has."""
+        config_maps.create(config_map("mine"))
+        server.inject("error", path="/api/v1/namespaces/default/configmaps", method="GET", watch=False, status=403)
+        with watching(kubeconfig, "default", "get", "cm", "mine", "-w", "--no-headers", *form) as out:
+            assert out.readline().split()[0].rpartition("/")[2] == "mine"
+            config_maps.patch("mine", {"data": {"k": "v"}})
+            assert out.readline().split()[0].rpartition("/")[2] == "mine"
+
     def test_events_are_named(self, config_maps: Resource, kubeconfig: Path) -> None:
         """`--output-watch-events` says what happened to each object, in a first column."""
         config_maps.create(config_map("a"))
