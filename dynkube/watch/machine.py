@@ -206,13 +206,13 @@ class WatchMachine:
                 self._list()
                 return Meaning.VOID
             self._unordered = self._wants_state = False
+            self._bookmarks = True
             self.resource_version = version
             if self._initial:
                 self._initial = False
                 self._unavailable = False
                 self._broken_off = 0
                 return Meaning.COMPLETE
-            self._bookmarks = True
             return Meaning.BOOKMARK
         if self._initial:
             return Meaning.INITIAL

@@ -55,7 +55,7 @@ class Store:
 class Run:
     """A reflector that has worked through its script: the store it fed, the requests it sent, the errors it told.
 
-    With `answer`, which makes the answer to a "list" or "watch", it has worked for so many `seconds`.
+    With `answer`, which makes the answer to the last request of a source, it has worked for so many `seconds`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Run:
         *script: Any,
         stream: bool = False,
         page_size: int | None = None,
-        answer: Callable[[str], Any] | None = None,
+        answer: Callable[[Source], Any] | None = None,
         seconds: float = 3600.0,
         backoff: Callable[[FakeClock], Backoff] | None = None,
         bug_at: str = "",
@@ -71,7 +71,7 @@ class Run:
         self.clock = FakeClock()
         self.source = Source(*script, clock=self.clock)
         if answer is not None:
-            self.source.then = lambda: answer(self.source.requests[-1]["verb"])
+            self.source.then = lambda: answer(self.source)
         self.store = Store()
         self.store.bug_at = bug_at
         self.errors: list[Exception] = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from watch.fakes import (
+    Source,
     Stream,
     broken,
     event,
@@ -53,7 +54,8 @@ def test_watches_that_end_early_are_replaced_at_a_bounded_rate(
 ) -> None:
     """An hour of lists that succeed and streams that do not last: on average hardly more than a request a second."""
 
-    def answer(verb: str) -> Any:
+    def answer(source: Source) -> Any:
+        verb = source.requests[-1]["verb"]
         return page(thing("a", 1), version=5) if verb == "list" else Stream(*events, lasts=lasts, error=error)
 
     run = Run(answer=answer, stream=stream)

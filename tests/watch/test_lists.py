@@ -110,6 +110,14 @@ def test_pages_are_one_state() -> None:
     assert source.versions()[0] == "5"
 
 
+def test_a_watch_cache_that_ignores_the_limit_is_not_asked_for_pages() -> None:
+    """A first list may come whole whatever the limit; the list after 410 then has none."""
+    everything = page(*(thing(f"o{index}", index) for index in range(1, 602)), version=700)
+    watcher, source, _ = _watcher(everything, Stream(error=expired(), lasts=5), everything, Stream(lasts=300))
+    assert len(_names(watcher)) == 601
+    assert _asked(source) == [("0", 500, None), ("700", None, None)]
+
+
 def test_pages_before_an_expired_token_do_not_count() -> None:
     """The full list replaces them: an object deleted between the two is no part of the state."""
     watcher, source, _ = _watcher(

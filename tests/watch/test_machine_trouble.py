@@ -98,6 +98,16 @@ def _resumed(machine: WatchMachine) -> WatchMachine:
     return machine
 
 
+def test_a_list_makes_up_for_streams_that_were_closed_at_once() -> None:
+    """After the list one may be closed at once again before the next."""
+    machine = listed(lister(), "10")
+    for _ in range(2):
+        opened(machine).ended(0.25)
+        machine.paused()
+    opened(listed(machine, "10")).ended(0.25)
+    assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+
+
 # Answers that are no watch
 
 
@@ -150,6 +160,15 @@ def test_a_server_that_sends_no_more_bookmarks_is_listed(error: Exception | None
     machine.failed(too_large(), 0.0)
     opened(listed(machine, "500"))
     assert machine.resource_version == "500"
+
+
+def test_the_bookmark_that_ends_a_state_shows_that_the_server_sends_bookmarks() -> None:
+    """Silence after a streaming list is as telling as after any bookmark."""
+    machine = opened(streamer())
+    machine.event("BOOKMARK", "1000", END)
+    machine.ended(300.0)
+    _ends(opened(machine), silent(), 305.0)
+    assert after_pause(machine) == OpenStream("1000", send_initial_events=True)
 
 
 def test_the_list_for_want_of_bookmarks_is_not_repeated() -> None:
@@ -219,6 +238,19 @@ def test_a_version_beyond_the_servers_is_asked_for_no_more() -> None:
     opened(listed(machine, "20"), 7.0)
     machine.failed(expired(), 10.0)
     assert after_pause(machine) == ListPage("20", None, None, first=True)
+
+
+def test_a_streaming_list_beyond_the_servers_version_is_so_once() -> None:
+    """Complete without a version, the next one is not older than it again."""
+    machine = opened(streamer())
+    machine.event("BOOKMARK", "30", END)
+    machine.failed(expired(), 5.0)
+    after_pause(machine)
+    machine.failed(too_large(), 6.0)
+    assert next_action(machine) == FIRST_STREAM
+    opened(machine).event("BOOKMARK", "20", END)
+    machine.failed(expired(), 5.0)
+    assert after_pause(machine) == OpenStream("20", send_initial_events=True)
 
 
 def test_pages_of_the_most_recent_state_say_nothing_of_the_watch_cache() -> None:
@@ -311,6 +343,18 @@ def test_a_streaming_list_that_breaks_off_twice_is_listed(error: Exception | Non
     assert next_action(machine) == FIRST_LIST
     opened(listed(machine))
     machine.failed(expired(), 5.0)
+    assert after_pause(machine) == OpenStream("10", send_initial_events=True)
+
+
+def test_a_list_makes_up_for_streaming_lists_that_broke_off() -> None:
+    """In the next round one may break off again before it is listed."""
+    machine = opened(streamer())
+    _breaks_off(machine, None)
+    after_pause(machine)
+    _breaks_off(opened(machine), None)
+    opened(listed(machine)).failed(expired(), 50.0)
+    after_pause(machine)
+    _breaks_off(opened(machine), None)
     assert after_pause(machine) == OpenStream("10", send_initial_events=True)
 
 
