@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import pickle
 import pprint
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,29 @@ class Heir(WithoutFields):
     """Fields below a base without any."""
 
     x: int
+
+
+class Remembering(Value):
+    """Has a cached property."""
+
+    __slots__ = ("__dict__",)
+
+    x: int
+
+    @cached_property
+    def made(self) -> list[int]:
+        """A new list, once."""
+        return [self.x]
+
+
+def test_a_slot_called_dict_makes_room_for_cached_properties() -> None:
+    """What is cached is kept in the value, and is no part of it otherwise."""
+    value = Remembering(1)
+    assert value.made is value.made
+    assert value == Remembering(1)
+    assert repr(value) == "Remembering(x=1)"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        value.x = 2  # type: ignore[misc]
 
 
 def test_fields_are_parameters_in_their_order() -> None:

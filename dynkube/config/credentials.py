@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dynkube.config.model import MASK, check_header_value
 from dynkube.errors import ConfigError
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,14 +18,13 @@ EXEC_API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k
 INTERACTIVE_MODES = ("Never", "IfAvailable", "Always")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Impersonation:
+class Impersonation(Value, kw_only=True):
     """Whom to act as; sent as ``Impersonate-*`` headers. All values are sent as they are, groups one header each."""
 
     user: str = ""
     uid: str = ""
     groups: tuple[str, ...] = ()
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    extra: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __post_init__(self) -> None:
         if isinstance(self.groups, str):
@@ -47,8 +46,7 @@ class Impersonation:
         return _impersonation, (self.user, self.uid, self.groups, dict(self.extra))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExecConfig:
+class ExecConfig(Value, kw_only=True):
     """A credential plug-in (``users[].user.exec``).
 
     ``env`` are pairs added to the environment of the command; ``cluster_extension`` is the cluster's extension
@@ -85,8 +83,7 @@ class ExecConfig:
         return f"ExecConfig(command={self.command!r}, api_version={self.api_version!r})"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuthProviderConfig:
+class AuthProviderConfig(Value, kw_only=True):
     """A built-in credential provider (``users[].user.auth-provider``): ``oidc`` is the only one still real.
 
     ``path`` and ``user`` say which stanza of which kubeconfig it came from, so that refreshed tokens can be stored
@@ -94,7 +91,7 @@ class AuthProviderConfig:
     """
 
     name: str
-    config: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    config: Mapping[str, str] = MappingProxyType({})
     path: str | None = None
     user: str | None = None
 

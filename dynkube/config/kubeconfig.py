@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Union
@@ -14,6 +13,7 @@ from dynkube.config.locations import KUBECONFIG, expand, kubeconfig_paths
 from dynkube.config.schema import SECTIONS, Place, check_document, decode_data, unknown_fields
 from dynkube.errors import ConfigError, ManifestError
 from dynkube.objects import load_yaml
+from dynkube.values import Value
 
 logger = logging.getLogger("dynkube.config")
 
@@ -21,13 +21,12 @@ logger = logging.getLogger("dynkube.config")
 KubeconfigSource = Union[str, "os.PathLike[str]", "Iterable[str | os.PathLike[str]]", "Mapping[str, Any]"]
 
 
-@dataclass(frozen=True, slots=True)
-class Stanza:
+class Stanza(Value):
     """One named cluster, user or context, and the file it came from (None: given as a mapping)."""
 
     kind: str
     name: str
-    values: Mapping[str, Any] = field(repr=False)
+    values: Mapping[str, Any]
     file: str | None
 
     def text(self, name: str) -> str:
@@ -60,13 +59,16 @@ class Stanza:
     def __str__(self) -> str:
         return f"{self.file}: {self.kind} {self.name!r}" if self.file else f"{self.kind} {self.name!r}"
 
+    def __repr__(self) -> str:
+        # The values may be credentials.
+        return f"<Stanza {self}>"
 
-@dataclass(frozen=True)
-class KubeconfigFile:
+
+class KubeconfigFile(Value):
     """The content of one file, checked. ``path`` is None for content given as a mapping."""
 
     path: str | None
-    document: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any]
 
     @property
     def current_context(self) -> str:
@@ -81,18 +83,23 @@ class KubeconfigFile:
             for entry in self.document.get(section) or ()
         }
 
+    def __repr__(self) -> str:
+        # The document holds credentials.
+        return f"<KubeconfigFile {self.path or 'mapping'}>"
 
-@dataclass(frozen=True)
-class Kubeconfig:
+
+class Kubeconfig(Value, not_compared=("missing",)):
     """One or more files as one configuration.
 
     A cluster, user or context is taken whole from the first file that has one of its name; ``current-context`` from the
     first file that sets it (clientcmd ``ClientConfigLoadingRules.Load``).
     """
 
+    __slots__ = ("__dict__",)
+
     files: tuple[KubeconfigFile, ...] = ()
     #: Files that were asked for and are not there, in order.
-    missing: tuple[str, ...] = field(default=(), compare=False)
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, source: KubeconfigSource | Kubeconfig | None = None) -> Kubeconfig:

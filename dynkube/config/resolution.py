@@ -10,7 +10,6 @@ Two habits of client-go are not followed, because both make a client anonymous w
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import re
@@ -25,6 +24,7 @@ from dynkube.config.kubeconfig import Kubeconfig, Stanza, config_error
 from dynkube.config.model import Config
 from dynkube.config.validation import check_cluster, check_user
 from dynkube.errors import NoConfigError, mask_url
+from dynkube.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -167,7 +167,7 @@ def _without(stanza: Stanza, given: Mapping[str, Any]) -> Stanza:
     if "as" in gone:
         gone |= {"as-uid", "as-groups", "as-user-extra"}
     kept = {field: value for field, value in stanza.values.items() if field not in gone}
-    return dataclasses.replace(stanza, values=kept)
+    return replace(stanza, values=kept)
 
 
 def _undefined_user(kubeconfig: Kubeconfig, user: Stanza) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 from dynkube.errors import ManifestError
 from dynkube.objects.yaml_rules import load_documents
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,8 +57,7 @@ def _read(text: str | bytes, file: str | None) -> Iterator[JSONObject]:
             yield from _Document(file, number, line).objects(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
+class _Document(Value):
     """Where a document stands, for the messages about it."""
 
     file: str | None
