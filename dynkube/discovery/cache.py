@@ -62,8 +62,6 @@ class Loaded:
 class _Flight:
     """A run under way and those who wait for it."""
 
-    __slots__ = ("epoch", "future")
-
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.future: Future[Loaded] = Future()

@@ -48,8 +48,6 @@ class DocumentStore(Protocol):
 
 
 class _Kept(Generic[_T]):
-    __slots__ = ("etag", "value")
-
     def __init__(self, etag: str, value: _T) -> None:
         self.etag = etag
         self.value = value

@@ -52,8 +52,6 @@ class Interner:
     cluster smaller than the document it came from.
     """
 
-    __slots__ = ("_known",)
-
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}
 

@@ -60,18 +60,6 @@ class ResourceTable:
     put together, and never changes afterwards.
     """
 
-    __slots__ = (
-        "_decode",
-        "_sources",
-        "categories",
-        "in_order",
-        "kinds",
-        "plurals",
-        "short_names",
-        "singulars",
-        "spans",
-    )
-
     def __init__(self) -> None:
         #: Group version → the positions of its resources, in server order. (No collector ever looks at a range.)
         self.spans: dict[Key, range] = {}

@@ -24,14 +24,13 @@ class HeadWriter:
     """Writes heads. Headers of ours step back where the request brings its own, as client-go's round trippers do."""
 
     def __init__(self, config: Config) -> None:
-        self._host = encode_headers([("Host", config.base_url.authority)])
         encoding = "identity" if config.disable_compression else "gzip"
+        self._host = encode_headers([("Host", config.base_url.authority)])
         self._common = {
             "user-agent": encode_headers([("User-Agent", user_agent(config))]),
             "accept-encoding": encode_headers([("Accept-Encoding", encoding)]),
             "impersonate-user": encode_headers(impersonation_headers(config.impersonate)),
         }
-        self._fixed = self._host + b"".join(self._common.values())
 
     def write(self, request: HTTPRequest, authorization: bytes, route: Route) -> bytes:
         """Return the head of `request`, ready to send; `authorization` is an encoded line or empty.
@@ -43,16 +42,9 @@ class HeadWriter:
             raise InvalidRequestError(f"request target {target!r} must begin with '/' and be percent-encoded")
         if not _METHOD.fullmatch(request.method):
             raise InvalidRequestError(f"HTTP method {request.method!r} must be upper-case letters, such as GET")
-        fixed = self._fixed
-        for name, _ in request.headers:
-            lowered = name.lower()
-            if lowered in self._common:
-                own = {key.lower() for key, _ in request.headers}
-                fixed = self._host + b"".join(line for key, line in self._common.items() if key not in own)
-            elif lowered == "authorization":
-                authorization = b""
-            elif lowered in _RESERVED:
-                raise InvalidRequestError(f"header {name!r} is set by the transport; leave it out of the request")
+        own = {name.lower() for name, _ in request.headers}
+        for name in own & _RESERVED:
+            raise InvalidRequestError(f"header {name!r} is set by the transport; leave it out of the request")
         if request.body is not None:
             length = b"Content-Length: %d\r\n" % len(request.body)
         else:
@@ -60,9 +52,10 @@ class HeadWriter:
         return b"".join(
             (
                 f"{request.method} {route.prefix}{target} HTTP/1.1\r\n".encode(),
-                fixed,
+                self._host,
+                *(line for name, line in self._common.items() if name not in own),
                 route.proxy_headers,
-                authorization,
+                b"" if "authorization" in own else authorization,
                 encode_headers(request.headers),
                 length,
                 b"\r\n",
