@@ -63,7 +63,7 @@ class Candidate:
 
     @property
     def lease_until(self) -> float | None:
-        """The moment from which others may take the lease this candidate wrote last; None: it did not, or freed it."""
+        """The moment from which others may take the lease this candidate wrote last; None: it never did."""
         return self._lease_until
 
     def attempt(self) -> bool:
@@ -102,7 +102,6 @@ class Candidate:
                 return False
             else:
                 self._observe(freed)
-                self._lease_until = None
                 return True
         return False
 

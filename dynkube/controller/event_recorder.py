@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dynkube.controller.event_correlation import EventCorrelator, Verdict
 from dynkube.errors import AlreadyExists, DynkubeError, InvalidRequestError, NotFound, StatusError
 from dynkube.transport.cancellation import Cancellation
+from dynkube.transport.latch import Latch
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ class EventRecorder:
         self._random = random
         self._correlator = EventCorrelator(clock=clock)
         self._queue: queue.SimpleQueue[JSONObject | None] = queue.SimpleQueue()
-        self._stopped = threading.Event()
+        self._stopped = Latch()
         self._closed = False
         self._cancellation = Cancellation()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may close what its own thread is reporting to
         self._stamp = 0
         self._thread: threading.Thread | None = None
 
@@ -114,17 +115,19 @@ class EventRecorder:
             full = self._queue.qsize() >= QUEUE_SIZE
             if not full:
                 self._queue.put(event)
+            taken = not full and not self._closed  # closed by a handler in the middle of this
             if self._thread is None:
-                self._thread = threading.Thread(target=self._write, name="dynkube-events", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._write, name="dynkube-events", daemon=True)
+                thread.start()
+                self._thread = thread  # not before: a handler that closes joins it
         if full:
             _logger.error("too many events wait, dropped: %s %s", reason, message)
-        return not full
+        return taken
 
     def close(self, timeout: float = 0.5) -> bool:
         """Write what waits for at most `timeout` seconds and end; return whether the thread has ended. Repeatable.
 
-        A request without an answer is ended then, which takes half a second at most.
+        From any thread or signal handler. A request without an answer is ended then, which takes half a second at most.
         """
         with self._lock:
             thread, first, self._closed = self._thread, not self._closed, True

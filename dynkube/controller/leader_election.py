@@ -12,6 +12,7 @@ from dynkube.controller.heralds import Herald
 from dynkube.controller.leases import LeaseLock
 from dynkube.errors import InvalidRequestError
 from dynkube.transport.cancellation import Cancellation
+from dynkube.transport.latch import Latch
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -92,19 +93,19 @@ class LeaderElector:
         self._release = release_on_stop
         self._clock = clock
         self._random = random
-        self._stopped = threading.Event()
-        self._changed = threading.Condition()
-        self._ended: threading.Event | None = None  # the event of the present leadership
+        # Set when there is nothing more to do but to end: on a stop, or when leadership is lost, which is for good.
+        self._done = Latch()
         self._leading: threading.Thread | None = None
         self._watchdog: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._begun = False
+        self._led = False
         self._over = True  # nothing is led
 
     @property
     def is_leader(self) -> bool:
         """Whether this candidate leads at this moment."""
-        return self._ended is not None and not self._ended.is_set() and self._candidate.leads
+        return self._led and not self._done.is_set() and self._candidate.leads
 
     @property
     def leader(self) -> str:
@@ -123,10 +124,9 @@ class LeaderElector:
         return until is None or self._clock.monotonic() <= until + tolerance
 
     def stop(self) -> None:
-        """End taking part, from any thread; `run` returns once what leads has ended."""
-        self._stopped.set()
+        """End taking part, from any thread or signal handler; `run` returns once what leads has ended."""
+        self._done.set()
         self._cancellation.cancel()
-        self._end_leading()
 
     def run(self) -> None:
         """Take part until leadership is lost or `stop` is called. May be called once."""
@@ -134,11 +134,11 @@ class LeaderElector:
             raise InvalidRequestError("an election is run once; make a new one to take part again")
         self._begun = True
         try:
-            while not self._stopped.is_set():
+            while not self._done.is_set():
                 pause = self.step()
                 if pause is None:
                     break
-                self._pause(pause)
+                self._clock.wait(self._done, pause)
         finally:
             try:
                 self._finish()
@@ -148,50 +148,33 @@ class LeaderElector:
 
     def step(self) -> float | None:
         """Do what is due now; return the seconds until the next step, None when it is over. `run` calls this."""
-        led = self._ended is not None
-        if led and not self.is_leader:
-            self._end_leading()
+        if self._led and not self.is_leader:
             return None
         won = self._candidate.attempt()
         if self._herald is not None:
             self._herald.tell(self._candidate.leader)
-        if led:
+        if self._led:
             if not self.is_leader:
-                self._end_leading()
                 return None
-            with self._changed:
-                self._changed.notify_all()  # the watchdog has a new date
             if won:
                 return self._retry_period
             until = self._candidate.leads_until or 0.0
             return min(self._retry_period, max(0.0, until - self._clock.monotonic()))
         if not won or not self._candidate.leads:
             return self._retry_period * (1.0 + _JITTER * self._random())
-        if self._stopped.is_set():
+        if self._done.is_set():
             return None
         self._begin_leading()
         return self._retry_period
 
-    def _pause(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        with self._changed:
-            while not self._stopped.is_set() and not (self._ended is not None and self._ended.is_set()):
-                left = until - self._clock.monotonic()
-                if left <= 0:
-                    return
-                self._clock.wait(self._changed, left)
-
     def _begin_leading(self) -> None:
         _logger.info("%s leads by lease %s", self._candidate.identity, self._name)
-        ended = threading.Event()
         self._over = False
-        self._ended = ended
-        self._leading = threading.Thread(target=self._lead, args=(ended,), name=f"dynkube-leader-{self._name}")
-        self._leading.daemon = True
-        self._watchdog = threading.Thread(target=self._watch, args=(ended,), name=f"dynkube-lease-{self._name}")
-        self._watchdog.daemon = True
-        self._leading.start()
-        self._watchdog.start()
+        self._led = True
+        ended = threading.Event()
+        # The one that ends the leadership first: nothing may lead without it.
+        self._watchdog = _started(self._watch, ended, f"dynkube-lease-{self._name}")
+        self._leading = _started(self._lead, ended, f"dynkube-leader-{self._name}")
 
     def _lead(self, ended: threading.Event) -> None:
         try:
@@ -201,26 +184,18 @@ class LeaderElector:
             self.stop()
 
     def _watch(self, ended: threading.Event) -> None:
-        """End the leadership on time even while an attempt to renew it hangs."""
-        with self._changed:
-            while not ended.is_set():
-                until = self._candidate.leads_until
-                left = None if until is None else until - self._clock.monotonic()
-                if left is None or left <= 0:
-                    break
-                self._clock.wait(self._changed, left)
-        self._end_leading()
-        self._cancellation.cancel()  # whatever is under way: it could not lead to anything any more
-
-    def _end_leading(self) -> None:
-        with self._changed:
-            if self._ended is not None:
-                self._ended.set()
-            self._changed.notify_all()
+        """End the leadership at once on a stop, and on time even while an attempt to renew it hangs."""
+        while not self._done.is_set():
+            until = self._candidate.leads_until
+            left = 0.0 if until is None else until - self._clock.monotonic()
+            if left <= 0:
+                break
+            self._clock.wait(self._done, left)
+        ended.set()
+        self.stop()  # whatever is under way could not lead to anything any more
 
     def _finish(self) -> None:
-        self._end_leading()
-        led = self._ended is not None
+        self._done.set()
         over = True
         if self._leading is not None and self._leading is not threading.current_thread():
             # The lease must not go to another while what led under it still runs; it runs out by itself if it has to.
@@ -236,7 +211,7 @@ class LeaderElector:
         self._over = True
         if self._herald is not None:
             self._herald.close()
-        if led:
+        if self._led:
             _logger.info("%s leads by lease %s no more", self._candidate.identity, self._name)
             if self._on_stopped is not None:
                 self._on_stopped()
@@ -250,3 +225,9 @@ class LeaderElector:
             self._candidate.resign(lock, _RELEASE_TIME)
         finally:
             alarm.cancel()
+
+
+def _started(work: Callable[[threading.Event], object], ended: threading.Event, name: str) -> threading.Thread:
+    thread = threading.Thread(target=work, args=(ended,), name=name, daemon=True)
+    thread.start()
+    return thread

@@ -23,6 +23,9 @@ _logger = logging.getLogger("dynkube.controller")
 
 Item = TypeVar("Item", bound=Hashable)
 
+#: Seconds after which the main thread looks again whether the queue was shut down: a signal handler that did it in the
+#: moment before the wait woke nobody.
+_GLANCE = 0.5
 #: Replaced delays that may stay in the heap, beyond as many as there are delayed items, before it is cleared of them.
 _REPLACED = 64
 
@@ -111,14 +114,15 @@ class WorkQueue(Generic[Item]):
             if item is None or seconds <= 0:
                 self._add(item)
                 return
+            heap, moments = self._heap, self._due
             due = self._clock.monotonic() + seconds
-            known = self._due.get(item)
+            known = moments.get(item)
             if known is None or due < known:
-                self._due[item] = due
-                heapq.heappush(self._heap, (due, next(self._order), item))
-                if len(self._heap) > 2 * len(self._due) + _REPLACED:
-                    self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
-                    heapq.heapify(self._heap)
+                moments[item] = due
+                heapq.heappush(heap, (due, next(self._order), item))
+                if len(heap) > 2 * len(moments) + _REPLACED:
+                    heap[:] = [entry for entry in heap if moments.get(entry[2]) == entry[0]]
+                    heapq.heapify(heap)
                 self._changed.notify_all()
 
     def add_rate_limited(self, item: Item) -> float:
@@ -145,9 +149,10 @@ class WorkQueue(Generic[Item]):
         with self._changed:
             while True:
                 self._promote()
-                if self._queue:
-                    item = self._queue.popleft()
-                    self._processing[item] = (self._dirty.pop(item), self._clock.monotonic())
+                queue, dirty = self._queue, self._dirty
+                if queue:
+                    item = queue.popleft()
+                    self._processing[item] = (dirty.pop(item), self._clock.monotonic())
                     return item
                 if self._shutting_down:
                     return None
@@ -155,8 +160,7 @@ class WorkQueue(Generic[Item]):
                 if until is not None and now >= until:
                     return None
                 moments = [moment for moment in (until, self._heap[0][0] if self._heap else None) if moment is not None]
-                # A lock cannot wait longer than TIMEOUT_MAX; what is further away is looked at again then.
-                self._clock.wait(self._changed, min(min(moments) - now, threading.TIMEOUT_MAX) if moments else None)
+                self._wait(min(moments) - now if moments else None)
 
     def done(self, item: Item) -> None:
         """Give an item back; if it was added meanwhile it is queued now. Of an item nobody has it does nothing."""
@@ -164,8 +168,9 @@ class WorkQueue(Generic[Item]):
             times = self._processing.pop(item, None)
             if times is None:
                 return
-            if item in self._dirty:
-                self._queue.append(item)
+            queue, dirty = self._queue, self._dirty
+            if item in dirty:
+                queue.append(item)
             self._changed.notify_all()
             now = self._clock.monotonic()
         if self._hook is not None:
@@ -186,7 +191,7 @@ class WorkQueue(Generic[Item]):
                 self.done(item)
 
     def shut_down(self, *, drop: bool = False) -> None:
-        """Take no more items and forget the delayed ones, from any thread; may be called again.
+        """Take no more items and forget the delayed ones, from any thread or signal handler; may be called again.
 
         What waits is still handed out, or with `drop` forgotten too. A `drain` that still waits ends: so a second
         signal can end at once what the first was to end in order.
@@ -209,35 +214,42 @@ class WorkQueue(Generic[Item]):
                 left = None if until is None else until - self._clock.monotonic()
                 if left is not None and left <= 0:
                     return False
-                self._clock.wait(self._changed, left if left is None else min(left, threading.TIMEOUT_MAX))
+                self._wait(left)
             return self._draining
 
     def _close(self, *, drop: bool = False) -> None:
+        # New containers instead of emptied ones: this may be a signal handler in the middle of any method of its own
+        # thread, which goes on with those it has begun with.
         self._shutting_down = True
         if drop:
-            self._queue.clear()
-            self._dirty.clear()
-        self._heap.clear()
-        self._due.clear()
+            self._queue, self._dirty = deque(), {}
+        self._heap, self._due = [], {}
         self._changed.notify_all()
+
+    def _wait(self, seconds: float | None) -> None:
+        # A lock cannot wait longer than TIMEOUT_MAX; what is further away is looked at again then.
+        longest = _GLANCE if threading.current_thread() is threading.main_thread() else threading.TIMEOUT_MAX
+        self._clock.wait(self._changed, longest if seconds is None else min(seconds, longest))
 
     def _add(self, item: Item) -> None:
         if item is None:
             raise InvalidRequestError("None is no item: it stands for the end of the queue")
-        if self._shutting_down or item in self._dirty:
+        queue, dirty = self._queue, self._dirty
+        if self._shutting_down or item in dirty:
             return
-        self._dirty[item] = self._clock.monotonic()
+        dirty[item] = self._clock.monotonic()
         if item not in self._processing:
-            self._queue.append(item)
+            queue.append(item)
             self._changed.notify_all()
 
     def _promote(self) -> None:
         """Queue the delayed items whose time has come."""
-        if not self._heap:
+        heap, moments = self._heap, self._due
+        if not heap:
             return
         now = self._clock.monotonic()
-        while self._heap and self._heap[0][0] <= now:
-            due, _, item = heapq.heappop(self._heap)
-            if self._due.get(item) == due:
-                del self._due[item]
+        while heap and heap[0][0] <= now:
+            due, _, item = heapq.heappop(heap)
+            if moments.get(item) == due:
+                del moments[item]
                 self._add(item)

@@ -46,7 +46,7 @@ def main(url: str, identity: str, path: str) -> None:
         def end(_number: int, _frame: FrameType | None) -> None:
             ending.set()
             if elector is not None:
-                threading.Thread(target=elector.stop).start()  # a handler may have interrupted what holds a lock
+                elector.stop()
 
         signal.signal(signal.SIGTERM, end)
         print("ready", flush=True)  # noqa: T201

@@ -9,7 +9,9 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from watch.fakes import EPOCH
+from watch.fakes import EPOCH, ManualClock
+
+from dynkube.transport.latch import Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,13 +99,8 @@ class SkewedClock:
 
     def wait(self, signal: Waitable, timeout: float | None) -> bool:
         assert timeout is not None
-        assert isinstance(signal, threading.Condition)
-        signal.release()
-        try:
-            self._simulation.sleep(timeout / self._rate)
-        finally:
-            signal.acquire()
-        return False
+        self._simulation.sleep(timeout / self._rate)
+        return signal.wait(0)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> Any:
         return _NoAlarm()
@@ -112,3 +109,21 @@ class SkewedClock:
 class _NoAlarm:
     def cancel(self) -> None:
         """Do nothing: the simulated requests end by their timeouts."""
+
+
+class SteppedClock(ManualClock):
+    """A manual clock that latches can be waited for with, too."""
+
+    def wait(self, signal: Waitable, timeout: float | None) -> bool:
+        if timeout is None or not isinstance(signal, Latch):
+            return super().wait(signal, timeout)
+        entry = (self.time + timeout, threading.Condition())
+        with self._waiters:
+            self._waiting.append(entry)
+            self._waiters.notify_all()
+        # Nothing but itself can wake who waits for a latch, so whether time has passed is looked at in between.
+        while not signal.wait(0.005) and self.time < entry[0]:
+            continue
+        with self._waiters:
+            self._waiting.remove(entry)
+        return signal.is_set()

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from watch.fakes import FakeClock, ManualClock
+from watch.fakes import FakeClock
 
 from controller.objects import MemoryObjects, refusal
+from controller.simulation import SteppedClock
 from dynkube.controller import LeaderElector
 from dynkube.errors import ConnectFailedError
 from dynkube.testing import APIServer
@@ -84,7 +85,7 @@ def _holder(objects: MemoryObjects) -> str:
 
 def test_a_renewal_that_hangs_ends_with_the_leadership() -> None:
     """At the deadline the request is ended, too, and `run` returns, without waiting for its timeout."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = _Hanging()
     elector = _elector(objects, clock=clock)
     thread = _run(elector)
@@ -104,7 +105,7 @@ def test_a_renewal_that_hangs_ends_with_the_leadership() -> None:
 @pytest.mark.parametrize("silent", ["update", "get"])
 def test_a_stop_during_a_renewal_frees_the_lease(silent: str, *, carried_out: bool) -> None:
     """Whichever request of the renewal is under way, and whether the server carried it out, the lease is freed."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = _Hanging()
     elector = _elector(objects, clock=clock)
     thread = _run(elector)
@@ -121,18 +122,31 @@ def test_a_stop_during_a_renewal_frees_the_lease(silent: str, *, carried_out: bo
     assert _holder(objects) == ""
 
 
+def test_a_stop_ends_a_candidate_whose_request_hangs() -> None:
+    """Who does not lead yet and gets no answer need not wait for a timeout either."""
+    objects = _Hanging()
+    objects.silent = "get"
+    elector = _elector(objects)
+    thread = _run(elector)
+    assert objects.hanging.wait(30)
+    elector.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert objects.stored == {}
+
+
 def test_a_leader_that_cannot_renew_tries_until_the_deadline() -> None:
     """Refused renewals are tried again each retry period; at the deadline leadership ends, once, and is not freed."""
     clock = FakeClock()
     objects = MemoryObjects()
-    attempts: list[float] = []
+    attempts: set[float] = set()
     stopped: list[float] = []
 
     class _Threadless(LeaderElector):
         """What leads is not of interest here."""
 
         def _begin_leading(self) -> None:
-            self._ended = threading.Event()
+            self._led = True
 
     elector = _Threadless(
         objects,
@@ -140,22 +154,22 @@ def test_a_leader_that_cannot_renew_tries_until_the_deadline() -> None:
         "me",
         on_started_leading=lambda _: None,
         on_stopped_leading=lambda: stopped.append(clock.monotonic()),
+        renew_deadline=9.0,
         clock=clock,
     )
     pause = elector.step()
     begun = clock.monotonic()
 
     def refuse(verb: str, name: str) -> None:
-        if verb == "update":
-            attempts.append(clock.monotonic() - begun)
+        attempts.add(clock.monotonic() - begun)
         raise refusal(500, "InternalError")
 
     objects.before = refuse
     while pause is not None:
         clock.advance(pause)
         pause = elector.step()
-    assert attempts == [2.0, 4.0, 6.0, 8.0]
-    assert clock.monotonic() - begun == 10.0
+    assert attempts == {2.0, 4.0, 6.0, 8.0}
+    assert clock.monotonic() - begun == 9.0
     assert not elector.is_leader
     assert stopped == []
     elector.run()
@@ -163,9 +177,17 @@ def test_a_leader_that_cannot_renew_tries_until_the_deadline() -> None:
     assert _holder(objects) == "me"
 
 
+@pytest.mark.parametrize(("chance", "pause"), [(0.0, 2.0), (0.5, 3.2), (1.0, 4.4)])
+def test_candidates_do_not_come_all_at_once(chance: float, pause: float) -> None:
+    """The pause between two tries is spread over 2.2 retry periods."""
+    objects = MemoryObjects()
+    objects.create({"metadata": {"name": "lock"}, "spec": {"holderIdentity": "other", "leaseDurationSeconds": 60}})
+    assert _elector(objects, clock=FakeClock(), random=lambda: chance).step() == pytest.approx(pause)
+
+
 def test_a_lease_given_to_another_ends_the_leadership() -> None:
     """When an administrator writes another holder the leader notices with its next renewal, and leaves it to them."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = MemoryObjects()
     ended = threading.Event()
 
@@ -302,7 +324,7 @@ def test_an_observer_that_blocks_does_not_hold_up_the_election() -> None:
 
 def test_leaders_are_told_in_order_and_once() -> None:
     """Each change of the holder is told; renewals and a lease without holder are not."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = MemoryObjects()
     told: list[str] = []
     news = threading.Semaphore(0)
@@ -398,7 +420,7 @@ def test_what_does_not_end_keeps_the_lease_until_it_runs_out() -> None:
 
 def test_a_leader_that_does_not_end_is_not_healthy() -> None:
     """Once what leads has outlived the lease by the tolerance a liveness probe should fail, and not before."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = MemoryObjects()
     gate, over = threading.Event(), threading.Event()
 

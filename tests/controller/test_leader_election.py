@@ -7,9 +7,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from watch.fakes import FakeClock, ManualClock
+from watch.fakes import FakeClock
 
 from controller.objects import MemoryObjects, refusal
+from controller.simulation import SteppedClock
 from dynkube.controller import LeaderElector, LeaseLock
 from dynkube.controller.candidate import Candidate
 from dynkube.controller.leases import LeaderRecord, micro_time
@@ -204,6 +205,18 @@ def test_after_a_conflict_renewing_needs_one_request_again() -> None:
     candidate.attempt()
     ours = [verb for verb, _ in objects.requests]
     assert ours == ["get", "create", "update", "get", "update", "update", "get", "update", "update"]
+
+
+def test_who_has_led_reads_before_it_writes_again() -> None:
+    """Once leadership has lapsed the version written last proves nothing, so the lease is looked at first."""
+    clock = FakeClock()
+    objects = _objects()
+    candidate = _candidate(objects, clock=clock)
+    candidate.attempt()
+    clock.advance(11.0)
+    objects.requests.clear()
+    assert candidate.attempt()
+    assert [verb for verb, _ in objects.requests] == ["get", "update"]
 
 
 def test_labels_of_the_election_win_over_others() -> None:
@@ -561,7 +574,7 @@ def test_an_exception_of_what_leads_ends_the_leadership() -> None:
 
 def test_returning_keeps_the_leadership() -> None:
     """What leads may start threads and return; the lease is renewed until the stop."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = MemoryObjects()
     renewed = threading.Event()
     objects.after = lambda verb, name: renewed.set() if verb == "update" else None
@@ -579,7 +592,7 @@ def test_returning_keeps_the_leadership() -> None:
 
 def test_leadership_ends_on_time_while_a_renewal_hangs() -> None:
     """The deadline passes although the request does not return; a late answer changes nothing."""
-    clock = ManualClock()
+    clock = SteppedClock()
     objects = MemoryObjects()
     hanging, gate = threading.Event(), threading.Event()
 

@@ -232,7 +232,7 @@ def test_get_waits_for_the_next_time() -> None:
     queue = _queue(clock)
     queue.add_after("a", 5.0)
     assert queue.get() == "a"
-    assert clock.pauses == [5.0]
+    assert clock.time == clock.start + 5.0
 
 
 def test_get_waits_no_longer_than_asked() -> None:
@@ -241,7 +241,7 @@ def test_get_waits_no_longer_than_asked() -> None:
     queue = _queue(clock)
     queue.add_after("a", 5.0)
     assert queue.get(2.0) is None
-    assert clock.pauses == [2.0]
+    assert clock.time == clock.start + 2.0
 
 
 def test_an_earlier_item_wakes_a_waiting_worker() -> None:
@@ -369,10 +369,11 @@ def test_failures_wait_longer_each_time() -> None:
     clock = FakeClock()
     queue = _queue(clock)
     for expected in (1.0, 2.0, 4.0):
+        now = clock.time
         assert queue.add_rate_limited("a") == expected
         assert queue.get() == "a"
+        assert clock.time == now + expected
         queue.done("a")
-    assert clock.pauses == [1.0, 2.0, 4.0]
     assert queue.failures("a") == 3
     queue.forget("a")
     assert queue.failures("a") == 0
@@ -425,6 +426,25 @@ def test_a_shutdown_lets_go_of_what_was_delayed() -> None:
     del item
     queue.shut_down()
     assert alive() is None
+
+
+def test_the_main_thread_sees_a_shutdown_it_was_not_woken_by() -> None:
+    """A signal handler may shut down in the moment before the wait begins: the main thread looks again by itself."""
+    queue: WorkQueue[str]
+
+    class _Interrupting(FakeClock):
+        """Runs the handler when everything was looked at and the wait is about to begin."""
+
+        def wait(self, signal: Any, timeout: float | None) -> bool:
+            assert timeout is not None, "nobody would wake it"
+            self.pauses.append(timeout)
+            queue.shut_down()
+            return False
+
+    clock = _Interrupting()
+    queue = WorkQueue(clock=clock)
+    assert queue.get() is None
+    assert clock.pauses[0] <= 1.0
 
 
 def test_shutdown_wakes_every_worker() -> None:
