@@ -46,5 +46,5 @@ class Herald:
         while (leader := self._news.get()) is not None:
             try:
                 self._listener(leader)
-            except Exception:  # noqa: PERF203 - being told must not end the announcements
+            except BaseException:  # noqa: PERF203 - being told must not end the announcements
                 _logger.exception("on_new_leader failed")
