@@ -112,9 +112,11 @@ class Reflector:
                         sink.replaced(signal.by_key, signal.resource_version)
                     else:
                         sink.bookmarked(signal.event["object"]["metadata"]["resourceVersion"])
-            except Exception as error:  # noqa: PERF203 - a bug anywhere below must not leave a store that silently ages
+            # SystemExit too: nothing anywhere below may leave a store that silently ages.
+            except BaseException as error:  # noqa: PERF203
                 _logger.exception("the informer of %s failed and starts anew", self._name)
-                self._failed(error)
+                if isinstance(error, Exception):
+                    self._failed(error)
                 self._clock.wait(self._stopped, self._backoff.next())
                 # Not older than what the sink has been told, as after any other failure.
                 self._loop = self._new_loop(self._loop.resource_version)
@@ -125,5 +127,5 @@ class Reflector:
             return
         try:
             self._on_error(error)
-        except Exception:  # a user's function must not stop the informer
+        except BaseException:  # SystemExit too: a user's function must not stop the informer
             _logger.exception("on_error of the informer of %s failed", self._name)

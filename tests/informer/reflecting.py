@@ -61,6 +61,7 @@ class Run:
     def __init__(
         self,
         *script: Any,
+        on_error: Callable[[Exception], None] | None = None,
         stream: bool = False,
         page_size: int | None = None,
         answer: Callable[[Source], Any] | None = None,
@@ -83,7 +84,7 @@ class Run:
             stream=stream,
             page_size=page_size,
             idle_timeout=90.0,
-            on_error=self.errors.append,
+            on_error=self.errors.append if on_error is None else on_error,
             backoff=backoff(self.clock) if backoff is not None else None,
             clock=self.clock,
             random=lambda: 0.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from watch.fakes import (
     Stream,
@@ -215,3 +217,17 @@ def test_a_bug_leads_to_a_state_that_is_not_older(caplog: pytest.LogCaptureFixtu
     ]
     assert run.store.objects == {"d": "8"}
     assert "things" in caplog.text
+
+
+def test_an_error_handler_that_exits_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """`sys.exit` in a thread would end it without a word: it is logged, and the reflector goes on."""
+    run = Run(failure(500), LIST, Stream(lasts=300), on_error=lambda _: sys.exit(1))
+    assert run.store.objects == {"a": "1", "b": "2"}
+    assert "on_error of the informer of things" in caplog.text
+
+
+def test_a_source_that_exits_is_a_bug_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer that ends in `SystemExit` is logged, and the state is taken anew."""
+    run = Run(LIST, Stream(lambda: sys.exit(1)), page(thing("d", 8), version=9), Stream(lasts=300))
+    assert run.store.objects == {"d": "8"}
+    assert "starts anew" in caplog.text
