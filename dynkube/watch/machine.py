@@ -57,7 +57,8 @@ class Policy:
 
     `relist`: after 410 take the state anew instead of failing. `patient`: wait where the server refuses (403, 404, …)
     instead of failing; for what runs unattended. `send_initial_events` asks for them on a watch that begins without
-    a list. `page_size` None: `PAGE_SIZE` where the server may page, everything at once where it would
+    a list. `most_recent`: the first list is of the newest state; what the server has in memory may be older than the
+    owner's own last write. `page_size` None: `PAGE_SIZE` where the server may page, everything at once where it would
     otherwise leave its watch cache.
     """
 
@@ -66,6 +67,7 @@ class Policy:
     patient: bool = False
     send_initial_events: bool = False
     resource_version: str | None = None
+    most_recent: bool = False
     page_size: int | None = None
 
 
@@ -395,8 +397,10 @@ class WatchMachine:
     def _list_version(self) -> str | None:
         if self._unavailable:
             return None
+        if self.resource_version is not None:
+            return self.resource_version
         # "0": whatever the server has in memory will do for a first state, the watch brings it up to date.
-        return "0" if self.resource_version is None else self.resource_version
+        return None if self._policy.most_recent else "0"
 
     def _list(self) -> None:
         self._broken_off = 0

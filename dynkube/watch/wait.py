@@ -48,7 +48,8 @@ class Wait:
         self._failures = (raise_for,) if callable(raise_for) else tuple(raise_for)
         self._timeout = timeout
         self._source = source
-        policy = Policy(start=Start.LIST, relist=True)
+        # A cache that is behind could still show nothing, or the conditions there were before the caller's last write.
+        policy = Policy(start=Start.LIST, relist=True, most_recent=True)
         self._loop = WatchLoop(
             source,
             policy,

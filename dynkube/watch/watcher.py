@@ -79,6 +79,8 @@ class Watcher:
             relist=relist,
             send_initial_events=send_initial_events,
             resource_version=resource_version,
+            # What is known may be newer than what the server has in memory, and would seem to be undone.
+            most_recent=bool(known),
         )
         self._allow_bookmarks = allow_bookmarks
         self._difference = Difference(known) if relist else None

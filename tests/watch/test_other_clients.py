@@ -87,14 +87,15 @@ def test_what_the_caller_listed_counts_as_handed_out() -> None:
 
 
 def test_what_is_known_from_an_earlier_run_is_compared_with_a_list() -> None:
-    """Without a version the watch begins with the difference between then and now."""
-    watcher, _, _ = _watcher(
+    """Without a version the watch begins with the difference between then and the newest state, not a cached one."""
+    watcher, source, _ = _watcher(
         page(thing("same", 1), thing("new", 4), version=30),
         Stream(lasts=300),
         relist=True,
         known=[thing("same", 1), thing("gone", 3)],
     )
     assert _names(watcher) == [("DELETED", "gone", "3"), ("ADDED", "new", "4")]
+    assert source.versions("list") == [None]
 
 
 def test_known_objects_need_a_watch_that_lists() -> None:

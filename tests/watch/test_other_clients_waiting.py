@@ -18,7 +18,7 @@ from dynkube.watch import (
     not_,
     wait_for,
 )
-from watch.fakes import FakeClock, Source, Stream, event, page, thing
+from watch.fakes import FakeClock, Source, Stream, event, expired, page, thing
 
 if TYPE_CHECKING:
     from dynkube.watch.conditions import NamedCondition
@@ -105,6 +105,15 @@ def test_a_wait_for_an_object_that_went_says_so() -> None:
     source = Source(*script, clock=clock, then=lambda: Stream(lasts=300))
     with pytest.raises(WaitTimeoutError, match=r"was last seen without it: it is gone$"):
         wait_for(source, condition("Ready"), timeout=60.0, clock=clock)
+
+
+def test_a_wait_is_not_decided_by_a_state_older_than_ones_own_last_write() -> None:
+    """The first list is of the newest state, as kubectl's and kube-rs's: a cache may still show the old generation."""
+    clock = FakeClock()
+    script = [page(_with(READY), version=5), Stream(error=expired()), page(version=9)]
+    source = Source(*script, clock=clock, then=lambda: Stream(lasts=300))
+    assert wait_for(source, deleted(), timeout=60.0, clock=clock) is None
+    assert source.versions("list") == [None, "5"]
 
 
 def test_a_wait_that_never_saw_anything_claims_nothing() -> None:
