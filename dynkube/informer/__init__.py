@@ -11,6 +11,7 @@ from dynkube.informer.mutation import MutationDetector
 from dynkube.informer.reflector import Reflector
 from dynkube.informer.shared import SharedInformer
 from dynkube.informer.transforms import drop_managed_fields, only_metadata
+from dynkube.watch.reading import object_key, split_key
 
 __all__ = [
     "NAMESPACE_INDEX",
@@ -27,5 +28,7 @@ __all__ = [
     "SharedInformer",
     "drop_managed_fields",
     "index_by_namespace",
+    "object_key",
     "only_metadata",
+    "split_key",
 ]

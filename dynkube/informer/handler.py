@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from operator import length_hint
 from typing import TYPE_CHECKING, TypeAlias
 
 from dynkube.informer.delta_fifo import Delta, DeltaFIFO, DeltaType
 from dynkube.transport.latch import Latch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from dynkube.objects import JSONObject
     from dynkube.watch.clock import Clock
@@ -54,7 +53,7 @@ class HandlerRegistration:
         self._forget = forget
         self._clock = clock
         self._told: set[str] = set()  # the keys a handler of some objects was told of and not yet told deleted
-        self._in_hand: Iterator[Delta] = iter(())  # taken from the queue and not yet begun
+        self._in_hand: list[Delta] = []  # taken from the queue and not yet begun, the next one last
         self._synced = False
         self._settled = Latch()  # synced, or closed before that
         self._queue = DeltaFIFO(coalesce=coalesce, clock=clock)
@@ -68,7 +67,7 @@ class HandlerRegistration:
     @property
     def backlog(self) -> int:
         """How many deltas wait for the handler."""
-        return 0 if self._queue.closed else len(self._queue) + length_hint(self._in_hand)
+        return 0 if self._queue.closed else len(self._queue) + len(self._in_hand)
 
     @property
     def removed(self) -> bool:
@@ -122,12 +121,12 @@ class HandlerRegistration:
         period = self._resync_period or None
         due = None if period is None else clock.monotonic() + period
         while not self._queue.closed:
-            deltas = self._queue.pop(None if due is None else max(0.0, due - clock.monotonic()))
-            self._in_hand = iter(deltas)
-            for delta in self._in_hand:
+            in_hand = self._in_hand = self._queue.pop(None if due is None else max(0.0, due - clock.monotonic()))
+            in_hand.reverse()
+            while in_hand:  # taken one by one: a slow handler does not hold on to what it was told long ago
                 if self._queue.closed:
                     return
-                self._tell(delta)
+                self._tell(in_hand.pop())
             if due is not None and period is not None and clock.monotonic() >= due:
                 self._resync(self)
                 due = clock.monotonic() + period

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,32 @@ def test_the_backlog_counts_what_was_taken_and_not_yet_told(server: MemoryServer
             gate.left.release()
         assert handler.wait_for_sync(30)
         assert handler.backlog == 0
+
+
+class _Mortal(dict[str, Any]):
+    """An object whose end can be seen."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_a_slow_handler_does_not_hold_on_to_what_it_was_told(server: MemoryServer) -> None:
+    """An object that is in no store any more is gone when its call is over, however much still waits."""
+    for name in "abc":
+        server.apply(name)
+    gate, quick = _Gate(), Recorder()
+    with SharedInformer(server, transform=_Mortal) as informer:
+        assert informer.wait_for_sync(30)
+        informer.add_handler(on_add=gate.on_add)
+        informer.add_handler(on_delete=quick.on_delete)
+        told = weakref.ref(informer.indexer.values()[0])
+        server.delete("a")
+        quick.wait_calls(1)
+        assert gate.entered.acquire(timeout=30)
+        assert told() is not None
+        gate.left.release()
+        assert gate.entered.acquire(timeout=30)
+        assert told() is None
+        gate.left.release(2)
 
 
 @pytest.mark.parametrize("exception", [SystemExit, KeyboardInterrupt, RuntimeError])

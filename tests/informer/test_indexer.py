@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from watch.fakes import thing
 
 from dynkube.errors import InvalidRequestError
-from dynkube.informer import NAMESPACE_INDEX, Indexer, index_by_namespace
-from dynkube.watch.reading import object_key, split_key
+from dynkube.informer import NAMESPACE_INDEX, Indexer, index_by_namespace, object_key, split_key
 
 
 def _by_zone(obj: dict[str, Any]) -> list[str]:
