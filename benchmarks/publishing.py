@@ -94,7 +94,7 @@ def split(page: str) -> tuple[str, str]:
 
 def _parts(run: dict[str, Any]) -> tuple[Results, list[Any], list[str]]:
     results = Results(run["values"], run["failures"])
-    jobs = [job for job in JOBS if results.median(job.measured, "dynkube", job.figure) is not None]
+    jobs = [job for job in JOBS if results.median(job.measured, "floor", job.figure) is not None]
     measured = {client for figures in results.values.values() for client in figures}
     return results, jobs, [client for client in MODULES if client in measured]
 

@@ -52,6 +52,7 @@ class Canned:
 
     pods: list[bytes] = field(default_factory=list)
     pod_list: bytes = b""
+    one_pod_list: bytes = b""
     pod_pages: list[bytes] = field(default_factory=list)
     pod_events: bytes = b""
     pod_initial_events: bytes = b""
@@ -73,6 +74,7 @@ class Canned:
         return cls(
             pods=[canned.compact(pod) for pod in pods[:10]],
             pod_list=whole,
+            one_pod_list=canned.list_document("PodList", pod_items[:1]),
             pod_pages=pages("PodList", pod_items),
             pod_events=chunked(canned.event("MODIFIED", pod) for pod in pods),
             pod_initial_events=chunked([*(canned.event("ADDED", pod) for pod in pods), end["Pod"]]),
@@ -225,8 +227,11 @@ class Connection:
         """Send the whole list, or the page its limit and continue ask for."""
         pods = path.endswith("/pods")
         all_pages = self.answers.pod_pages if pods else self.answers.config_map_pages
-        if query.get("limit", "0") != "0" or query.get("continue"):
+        if "fieldSelector" not in query and (query.get("limit", "0") != "0" or query.get("continue")):
             self.send(200, all_pages[int(query.get("continue") or 0)])
+            return
+        if "fieldSelector" in query:  # how kr8s reads one object
+            self.send(200, self.answers.one_pod_list)
             return
         body = self.answers.pod_list if pods else self.answers.config_map_list
         if "gzip" in headers.get("accept-encoding", "") and self.kind.bytes_per_second is not None:
