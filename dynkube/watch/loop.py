@@ -114,6 +114,11 @@ class WatchLoop:
         """Whether the sequence has been ended, by `stop`, by the deadline or by a failure."""
         return self._stopped.is_set()
 
+    @property
+    def failing(self) -> bool:
+        """Whether something went wrong since the watch last stood."""
+        return self._failures > 0
+
     def stop(self) -> None:
         """End the sequence now; a thread blocked in it gets its end within a moment. May be called again."""
         self._end()

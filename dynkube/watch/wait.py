@@ -57,8 +57,9 @@ class Wait:
             backoff=backoff,
             clock=clock,
             random=random,
-            on_error=self._failed_to_look if timeout == 0 else None,
+            on_error=self._failed,
         )
+        self._trouble: Exception | None = None
         self._object: JSONObject | None = None
         self._last: JSONObject | None = None
         self._looked = False
@@ -71,10 +72,17 @@ class Wait:
 
     @property
     def instead(self) -> str:
-        """What the object, as it was last seen, has in place of what is waited for; "" if that cannot be said."""
-        if self._object is None:
-            return "it is gone" if self._last is not None else "it does not exist" if self._looked else ""
-        return self._wished.instead(self._object) if isinstance(self._wished, NamedCondition) else ""
+        """What the object, as it was last seen, has in place of what is waited for; "" if that cannot be said.
+
+        It ends with the failure that keeps from looking, if there is one.
+        """
+        if self._object is not None:
+            seen = self._wished.instead(self._object) if isinstance(self._wished, NamedCondition) else ""
+        else:
+            seen = "it is gone" if self._last is not None else "it does not exist" if self._looked else ""
+        if not self._loop.failing:
+            return seen
+        return f"{seen}, when last seen, and since then: {self._trouble}" if seen else f"{self._trouble}"
 
     def close(self) -> None:
         """End the wait from any thread: `result` raises `WaitTimeoutError` within a moment."""
@@ -110,14 +118,16 @@ class Wait:
             self._loop.stop()
         ended = "the wait was closed before" if self._closed else f"after {_seconds(self._timeout)} s"
         state = "was last seen without it" if self._last is not None else "was not seen"
-        instead = f": {self.instead}" if self._last is not None and self.instead else ""
+        instead = f": {self.instead}" if self.instead and (self._last is not None or self._loop.failing) else ""
         raise WaitTimeoutError(
             f"{ended}: {describe(self._wished)} did not come true; {self._subject()} {state}{instead}",
             last_object=self._last,
-        )
+        ) from (self._trouble if self._loop.failing else None)
 
-    def _failed_to_look(self, _: Exception) -> None:
-        self._loop.stop()
+    def _failed(self, error: Exception) -> None:
+        self._trouble = error
+        if self._timeout == 0:
+            self._loop.stop()
 
     def _observations(self) -> Iterator[JSONObject | None]:
         """Yield the object as it is, and again whenever it may differ; None where it is not there."""

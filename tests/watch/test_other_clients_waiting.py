@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynkube.errors import WaitTimeoutError
+from dynkube.errors import ServiceUnavailable, WaitTimeoutError
 from dynkube.watch import (
     Wait,
     all_of,
@@ -18,7 +18,7 @@ from dynkube.watch import (
     not_,
     wait_for,
 )
-from watch.fakes import FakeClock, Source, Stream, event, expired, page, thing
+from watch.fakes import FakeClock, Source, Stream, event, expired, failure, page, refused, thing
 
 if TYPE_CHECKING:
     from dynkube.watch.conditions import NamedCondition
@@ -123,3 +123,29 @@ def test_a_wait_that_never_saw_anything_claims_nothing() -> None:
     with pytest.raises(WaitTimeoutError):
         wait.result()
     assert wait.instead == "it does not exist"
+
+
+def test_a_timeout_in_the_middle_of_an_outage_says_so() -> None:
+    """What was seen before it may be long past; the failure is told, and is the cause of the error."""
+    clock = FakeClock()
+    source = Source(
+        page(_with(READY), version=5), Stream(lasts=30), clock=clock, then=lambda: failure(503, message="no")
+    )
+    with pytest.raises(WaitTimeoutError, match=r"Starting: not yet\), when last seen, and since then: .*no$") as raised:
+        wait_for(source, condition("Ready"), timeout=60.0, clock=clock)
+    assert isinstance(raised.value.__cause__, ServiceUnavailable)
+
+
+def test_a_look_that_failed_says_why() -> None:
+    """With a timeout of zero there is no other place to tell that nobody could look."""
+    with pytest.raises(WaitTimeoutError, match=r"the object was not seen: .*overloaded"):
+        wait_for(Source(failure(503, message="overloaded")), created(), timeout=0)
+
+
+def test_an_outage_that_is_over_is_not_told() -> None:
+    """Once the watch stands again what was seen counts, although nothing has come since."""
+    clock = FakeClock()
+    script = [page(_with(READY), version=5), Stream(lasts=30), refused(), Stream(lasts=100)]
+    with pytest.raises(WaitTimeoutError, match=r"Starting: not yet\)$") as raised:
+        wait_for(Source(*script, clock=clock), condition("Ready"), timeout=60.0, clock=clock)
+    assert raised.value.__cause__ is None
