@@ -6,7 +6,7 @@ import http.client
 import json
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def side_by_side(answer: bytes, folder: Path) -> Iterator[tuple[Calls, Calls]]:
             return json.loads(floor.getresponse().read())
 
         config = dynkube.Config(host=f"http://127.0.0.1:{port}", disable_compression=True)
-        with dynkube.DynamicClient(config) as client:
+        with dynkube.DynamicClient(config) as client, closing(floor), server.stdin:
             config_maps = client.resource(GroupVersionResource("", "v1", "configmaps")).namespace("default")
             ours = Calls(lambda: config_maps.get("a"), lambda: config_maps.create(BODY))
             floors = Calls(
@@ -60,5 +60,3 @@ def side_by_side(answer: bytes, folder: Path) -> Iterator[tuple[Calls, Calls]]:
                     calls.get()
                     calls.create()
             yield ours, floors
-        floor.close()
-        server.stdin.close()
