@@ -29,6 +29,11 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, _PASSING) or (isinstance(error, StatusError) and error.code >= 500)
 
 
+def is_internal(error: Exception | None) -> bool:
+    """Tell whether the server itself failed at this, which a gateway's 502 does not say."""
+    return isinstance(error, InternalError) and (error.code == 500 or error.reason == "InternalError")
+
+
 def is_version_too_large(error: Exception) -> bool:
     """Tell whether the server has not yet reached the requested resourceVersion (restored from a backup, or behind)."""
     if not isinstance(error, StatusError):

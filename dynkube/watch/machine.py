@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynkube.errors import (
     BadRequest,
-    InternalError,
     Invalid,
     RequestTimeoutError,
     ResponseError,
@@ -23,7 +22,7 @@ from dynkube.errors import (
     TooManyRequests,
     TransportError,
 )
-from dynkube.watch.failures import is_connection, is_expired, is_passing, version_unavailable
+from dynkube.watch.failures import is_connection, is_expired, is_internal, is_passing, version_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +33,8 @@ PAGE_SIZE: Final = 500
 SHORTEST_STREAM: Final = 1.0
 #: A streaming list that the server ends after so long without its last bookmark is none (seconds).
 LONGEST_INITIAL: Final = 60.0
+#: Refused watches in a row after which the state is taken anew although each refusal was of the kind that passes.
+MOST_REFUSALS: Final = 5
 #: Silence after which a server that sends bookmarks may be waiting for a version it has yet to reach (seconds).
 LONGEST_SILENCE: Final = 180.0
 #: The annotation of the bookmark that ends the initial state of a streaming list.
@@ -147,7 +148,7 @@ class WatchMachine:
         self._opened_at: float | None = None
         self._gap = 0.0  # how soon after now the stream that has just ended may be replaced, in seconds
         self._empty = True  # the open stream has brought nothing yet
-        self._fruitless = 0  # streams in a row that brought nothing and ended at once or with an internal error
+        self._fruitless = 0  # watches in a row that were refused, or brought nothing and ended at once or in an error
         self._bookmarks = False  # the server sends bookmarks
         self._silence = 0.0  # how long the streams in a row that brought nothing lasted, in seconds
         self._fruitful = False  # some stream brought something
@@ -264,8 +265,12 @@ class WatchMachine:
         elif version_unavailable(error):
             self._expired(error)
         elif self._forgivable(error):
-            # A refusal that will not pass by itself leaves lists as the only way to stay up to date.
-            self._pause(error, None if isinstance(error, StatusError) and not is_passing(error) else self._resume())
+            # A refusal that will not pass by itself leaves lists as the only way to stay up to date. So do proxies that
+            # let no watch through, and say 504, or nothing.
+            if isinstance(error, StatusError | RequestTimeoutError) and not isinstance(error, TooManyRequests):
+                self._fruitless += 1
+            lasting = isinstance(error, StatusError) and not is_passing(error)
+            self._pause(error, None if lasting or self._hopeless(error) else self._resume())
         else:
             self.action = Fail(error)
 
@@ -296,7 +301,8 @@ class WatchMachine:
         self._silence = self._silence + lived if empty else 0.0
         initial, self._initial = self._initial, False
         self._gap = max(0.0, SHORTEST_STREAM - lived)
-        self._fruitless = self._fruitless + 1 if short or (empty and isinstance(error, InternalError)) else 0
+        refused = isinstance(error, StatusError) and not isinstance(error, TooManyRequests)
+        self._fruitless = self._fruitless + 1 if empty and (short or refused) else 0
         if isinstance(error, StatusError):
             self._error_event(error, initial=initial)
         elif initial and (short or self._never_complete(error, lived)):
@@ -310,7 +316,7 @@ class WatchMachine:
             self.action = Fail(error)
         elif short:
             # client-go takes the state anew at once; one short stream also comes from a server going down in order.
-            self._pause(error, None if self._fruitless > 1 else self._resume())
+            self._pause(error, None if self._hopeless(error) else self._resume())
         else:
             following = self._streaming_list() if initial else self._resume()
             self._after_pause = following
@@ -337,13 +343,20 @@ class WatchMachine:
             # that came after it waits behind.
             self._lost(error)
         elif is_passing(error):
-            # An internal error that comes again at the same place may be of one event that cannot be sent.
-            again = isinstance(error, InternalError) and self._fruitless > 1
-            self._pause(error, None if again else self._resume())
+            self._pause(error, None if self._hopeless(error) else self._resume())
         elif self._policy.patient:
             self._pause(error, None)
         else:
             self.action = Fail(error)
+
+    def _hopeless(self, error: Exception | None) -> bool:
+        """Tell whether watches have brought nothing so often that the state has to be taken anew to go on."""
+        if isinstance(error, TooManyRequests):
+            return False
+        # What comes again at the same place may be one event that cannot be sent. Overload passes, and a list is what a
+        # server in trouble can least use.
+        passes = isinstance(error, StatusError | RequestTimeoutError) and not is_internal(error)
+        return self._fruitless >= (MOST_REFUSALS if passes else 2)
 
     def _expired(self, error: Exception) -> None:
         if is_expired(error):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from dynkube.watch.machine import LONGEST_INITIAL, Fail, ListPage, Meaning, OpenStream, Pause, Policy, WatchMachine
+from dynkube.errors import ConnectFailedError, TLSError
+from dynkube.watch.machine import (
+    LONGEST_INITIAL,
+    MOST_REFUSALS,
+    Fail,
+    ListPage,
+    Meaning,
+    OpenStream,
+    Pause,
+    Policy,
+    WatchMachine,
+)
 from watch.fakes import broken, expired, failure, refused, silent, too_large
 from watch.machines import BACK_OFF, END, after_pause, listed, lister, next_action, opened, plain, streamer
 
@@ -83,14 +94,71 @@ def test_a_plain_watch_rides_over_internal_errors() -> None:
         opened(_resumed(machine), 0.0)
 
 
-@pytest.mark.parametrize("error", [failure(429), failure(503), failure(504, "Timeout")], ids=["429", "503", "504"])
-def test_overload_never_leads_to_a_list(error: Exception) -> None:
-    """A list is what a server in trouble can least use: the watch is resumed for as long as it takes."""
-    machine = opened(listed(lister(), "10"))
-    for _ in range(5):
+@pytest.mark.parametrize("established", [False, True], ids=["on connect", "in the stream"])
+def test_too_many_requests_never_lead_to_a_list(*, established: bool) -> None:
+    """A list is what an overloaded server can least use: the watch is resumed for as long as it takes."""
+    machine = listed(lister(), "10")
+    for _ in range(20):
+        if established:
+            opened(machine, 0.0)
+        machine.failed(failure(429), 50.0)
+        assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+
+
+@pytest.mark.parametrize(
+    "error", [refused(), ConnectFailedError("reset"), TLSError("no")], ids=["refused", "reset", "TLS"]
+)
+def test_a_server_that_is_not_there_is_not_asked_for_a_list(error: Exception) -> None:
+    """When it is back the watch goes on where it was, and nobody lists who need not."""
+    machine = listed(lister(), "10")
+    for _ in range(20):
         machine.failed(error, 50.0)
         assert after_pause(machine) == OpenStream("10", send_initial_events=False)
-        opened(machine, 0.0)
+
+
+@pytest.mark.parametrize("error", [failure(503), failure(504, "Timeout"), failure(502)], ids=["503", "504", "502"])
+@pytest.mark.parametrize("established", [False, True], ids=["on connect", "in the stream"])
+def test_watches_that_are_always_refused_lead_to_a_list(error: Exception, *, established: bool) -> None:
+    """A proxy that lets no watch through leaves lists; five times may be an outage."""
+    machine = listed(lister(), "10")
+    for _ in range(MOST_REFUSALS):
+        assert next_action(machine) == OpenStream("10", send_initial_events=False)
+        if established:
+            opened(machine, 0.0)
+        machine.failed(error, 50.0)
+        assert next_action(machine) == BACK_OFF
+        machine.paused()
+    assert next_action(machine) == ListPage("10", None, None, first=True)
+
+
+def test_watches_that_are_never_answered_lead_to_a_list() -> None:
+    """A proxy that holds an answer back until it is whole makes every watch run into its read timeout."""
+    machine = listed(lister(), "10")
+    for _ in range(MOST_REFUSALS):
+        assert next_action(machine) == OpenStream("10", send_initial_events=False)
+        machine.failed(silent(), 50.0)
+        machine.paused()
+    assert next_action(machine) == ListPage("10", None, None, first=True)
+
+
+def test_a_watch_that_cannot_begin_for_internal_errors_leads_to_a_list() -> None:
+    """The second time in a row, as in the stream."""
+    machine = listed(lister(), "10")
+    machine.failed(failure(500, "InternalError"), 50.0)
+    assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+    machine.failed(failure(500, "InternalError"), 50.0)
+    assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
+@pytest.mark.parametrize("lasted", [1.0, 300.0])
+def test_refusals_around_a_watch_that_stood_are_counted_anew(lasted: float) -> None:
+    """A watch that stood for a while, quiet as it was, or brought something, shows that watches get through."""
+    machine = listed(lister(), "10")
+    for _ in range(5):
+        for _ in range(MOST_REFUSALS - 1):
+            machine.failed(failure(503), 50.0)
+            assert after_pause(machine) == OpenStream("10", send_initial_events=False)
+        opened(machine, 0.0).ended(lasted)
 
 
 def _resumed(machine: WatchMachine) -> WatchMachine:
