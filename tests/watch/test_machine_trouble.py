@@ -150,6 +150,15 @@ def test_a_watch_that_cannot_begin_for_internal_errors_leads_to_a_list() -> None
     assert after_pause(machine) == ListPage("10", None, None, first=True)
 
 
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_a_refusal_in_the_stream_of_an_informer_leads_to_a_list(code: int) -> None:
+    """Permission that was taken away while the watch stood: the list tells whether anything may be seen at all."""
+    machine = opened(listed(lister(), "10"))
+    machine.failed(failure(code), 50.0)
+    assert next_action(machine) == BACK_OFF
+    assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
 @pytest.mark.parametrize("lasted", [1.0, 300.0])
 def test_refusals_around_a_watch_that_stood_are_counted_anew(lasted: float) -> None:
     """A watch that stood for a while, quiet as it was, or brought something, shows that watches get through."""
