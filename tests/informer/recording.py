@@ -1,9 +1,11 @@
-"""A handler that writes down what it is told and can be waited for."""
+"""A handler that writes down what it is told and can be waited for, and a source that says nothing meanwhile."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
+
+from watch.fakes import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,3 +55,21 @@ class Recorder:
             self.calls.append((kind, obj["metadata"]["name"], obj["metadata"]["resourceVersion"], flag))
             self.objects.append(obj)
             self.changed.notify_all()
+
+
+class HeldSource:
+    """A source that answers nothing until it is `over`: the reflector is held, and the test speaks for it."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.over = threading.Event()
+
+    def list(self, **options: Any) -> Any:
+        """Wait for the end of the test."""
+        self.asked.set()
+        assert self.over.wait(60)
+        raise failure(503)
+
+    def watch(self, **options: Any) -> Any:
+        """Refuse: this is for informers that list first."""
+        raise AssertionError("there is nothing to watch without a list")

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from watch.fakes import FakeClock, MemoryServer, failure, thing
+from watch.fakes import FakeClock, MemoryServer, thing
 
 from dynkube.errors import InvalidRequestError, InvalidSelectorError, NotFound
 from dynkube.informer import Indexer, InformerFactory, Lister, Selection, SharedInformer, index_by_namespace
 from dynkube.names import GroupVersionResource
 from dynkube.watch.reading import object_key
+from informer.recording import HeldSource
 
 PODS = GroupVersionResource("", "v1", "pods")
 NODES = GroupVersionResource("", "v1", "nodes")
@@ -271,26 +272,10 @@ def test_an_informer_may_have_been_started_by_itself() -> None:
     assert factory.informer(PODS).stopped
 
 
-class _Silent:
-    """A source that answers no list before it is let go."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.released = threading.Event()
-
-    def list(self, **options: Any) -> Any:
-        self.asked.set()
-        assert self.released.wait(30)
-        raise failure(503)
-
-    def watch(self, **options: Any) -> Any:
-        raise AssertionError("there is nothing to watch without a list")
-
-
 def test_waiting_for_several_takes_its_time_once() -> None:
     """The limit is for all informers together, and what is not synced is said of each."""
     clock = FakeClock()
-    silent = [_Silent(), _Silent(), _Silent()]
+    silent = [HeldSource(), HeldSource(), HeldSource()]
     sources: dict[Selection, Any] = dict(
         zip([Selection(PODS), Selection(NODES), Selection(THINGS)], silent, strict=True)
     )
@@ -302,7 +287,7 @@ def test_waiting_for_several_takes_its_time_once() -> None:
         assert factory.wait_for_sync(8.0) == dict.fromkeys(sources, False)
         assert clock.pauses == [8.0, 0.0, 0.0]
         for source in silent:
-            source.released.set()
+            source.over.set()
 
 
 def test_shutting_down_takes_its_time_once(monkeypatch: pytest.MonkeyPatch) -> None:

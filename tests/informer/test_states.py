@@ -12,7 +12,7 @@ from watch.fakes import Stream, bookmark, event, failure, page, thing
 from dynkube.informer import SharedInformer
 from dynkube.watch import Backoff
 from dynkube.watch.reading import object_key
-from informer.recording import Recorder
+from informer.recording import HeldSource, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,24 +20,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
 
-class _Held:
-    """A source that never answers until the test is over."""
-
-    def __init__(self) -> None:
-        self.over = threading.Event()
-
-    def list(self, **options: Any) -> Any:
-        assert self.over.wait(60)
-        raise failure(503)
-
-    def watch(self, **options: Any) -> Any:
-        raise AssertionError("there is nothing to watch without a list")
-
-
 class _Scene:
     """A running informer and what its handler is told."""
 
-    def __init__(self, source: _Held) -> None:
+    def __init__(self, source: HeldSource) -> None:
         self.informer = SharedInformer(source, stream=False)
         self.recorder = Recorder()
         self.informer.add_handler(**self.recorder.functions)
@@ -58,7 +44,7 @@ class _Scene:
 @pytest.fixture
 def scene() -> Iterator[_Scene]:
     """Return a running informer that knows nothing yet."""
-    source = _Held()
+    source = HeldSource()
     scene = _Scene(source)
     with scene.informer:
         yield scene
