@@ -50,6 +50,8 @@ class TestGetWatch:
         command = ["get", "cm", "-w", "--no-headers", *form]
         with watching(kubeconfig, "default", *command, noisy=True) as out:
             assert [out.readline().split()[0].rpartition("/")[2] for _ in range(2)] == ["gone", "kept"]
+            config_maps.create(config_map("seen"))  # once it is shown the watch stands
+            assert out.readline().split()[0].rpartition("/")[2] == "seen"
             server.inject("error", path="/api/v1/namespaces/default/configmaps", watch=True, status=503, count=1)
             server.restart()
             config_maps.delete("gone")
