@@ -57,7 +57,9 @@ class HandlerRegistration:
         self._synced = False
         self._settled = Latch()  # synced, or closed before that
         self._queue = DeltaFIFO(coalesce=coalesce, clock=clock)
-        self._thread = threading.Thread(target=self._deliver, name=f"dynkube-handler-{name}", daemon=True)
+        #: Whose it is, for logs: the informer's name and that of the first of its functions.
+        self.name = f"{name}-{_name_of(on_add or on_update or on_delete)}"
+        self._thread = threading.Thread(target=self._deliver, name=f"dynkube-handler-{self.name}", daemon=True)
 
     @property
     def has_synced(self) -> bool:
@@ -92,6 +94,10 @@ class HandlerRegistration:
         self._forget(self)
         self.close()
         return self.join(timeout)
+
+    def __repr__(self) -> str:
+        state = "removed" if self.removed else f"{self.backlog} waiting"
+        return f"<{type(self).__name__} {self.name}, {state}>"
 
     # What the informer does
 
@@ -135,7 +141,7 @@ class HandlerRegistration:
         try:
             self._call(delta)
         except BaseException:  # SystemExit too: a failing handler harms nobody else, and not its own next delta
-            _logger.exception("handler %s failed for %s %s", self._thread.name, delta.type.value, delta.key)
+            _logger.exception("handler %s failed for %s %s", self.name, delta.type.value, delta.key)
 
     def _call(self, delta: Delta) -> None:
         if self._selected is not None and delta.obj is not None:
@@ -174,3 +180,7 @@ class HandlerRegistration:
         if not before:
             return None
         return delta if kind is DeltaType.DELETED else Delta(DeltaType.DELETED, key, obj if old is None else old)
+
+
+def _name_of(function: object) -> str:
+    return str(getattr(function, "__qualname__", type(function).__qualname__))

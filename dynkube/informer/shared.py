@@ -185,6 +185,10 @@ class SharedInformer:
     ) -> None:
         self.stop()
 
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped else "synced" if self._synced else "not synced"
+        return f"<{type(self).__name__} {self.name}, {state}, {len(self.indexer)} objects>"
+
     # Handlers
 
     def add_handler(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
 import threading
 import weakref
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from watch.fakes import MemoryServer, failure
+from watch.fakes import MemoryServer, failure, thing
 
 from dynkube.errors import InvalidRequestError
 from dynkube.informer import NAMESPACE_INDEX, HandlerRegistration, SharedInformer, index_by_namespace
-from dynkube.watch import Backoff
-from informer.recording import Recorder
+from dynkube.transport.latch import Latch
+from dynkube.watch import Backoff, SystemClock
+from informer.recording import HeldSource, Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynkube.watch.clock import Waitable
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -142,6 +149,87 @@ def test_the_version_is_not_behind_what_a_handler_was_told(server: MemoryServer)
         server.delete("a")
         recorder.wait_last("delete", "a")
     assert behind == []
+
+
+class _Operator:
+    """A user's class."""
+
+    def added(self, obj: dict[str, Any], is_initial: bool) -> None:
+        raise RuntimeError("boom")
+
+    def __call__(self, *_: Any) -> None:
+        raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("functions", "name"),
+    [
+        ({"on_add": _Operator().added}, "things-_Operator.added"),
+        ({"on_add": _Operator(), "on_delete": _Operator().added}, "things-_Operator"),
+        ({"on_add": functools.partial(_Operator().added)}, "things-partial"),
+    ],
+    ids=["method", "object", "partial"],
+)
+def test_a_handler_is_called_by_the_name_of_its_function(
+    server: MemoryServer, caplog: pytest.LogCaptureFixture, functions: dict[str, Any], name: str
+) -> None:
+    """Logs, threads and reprs say whose a handler is."""
+    recorder = Recorder()
+    server.apply("a")
+    with SharedInformer(server, name="things") as informer:
+        handler = informer.add_handler(**functions)
+        informer.add_handler(**recorder.functions)
+        assert handler.name == name
+        assert f"dynkube-handler-{name}" in {thread.name for thread in threading.enumerate()}
+        assert informer.wait_for_sync(30)
+        assert repr(handler) == f"<HandlerRegistration {name}, 0 waiting>"
+        assert repr(informer) == "<SharedInformer things, synced, 1 objects>"
+    assert f"handler {name} failed for added ns/a" in caplog.text
+    assert repr(handler) == f"<HandlerRegistration {name}, removed>"
+    assert repr(informer) == "<SharedInformer things, stopped, 1 objects>"
+    assert repr(SharedInformer(server)) == "<SharedInformer objects, not synced, 0 objects>"
+
+
+class _WaitingClock(SystemClock):
+    """A clock on which waiting for a sync takes three seconds, or what it was given if that is less."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.waits: list[float] = []
+        self.meanwhile: list[Callable[[], object]] = []  # what happens in each of them
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def wait(self, signal: Waitable, timeout: float | None) -> bool:
+        if not isinstance(signal, Latch) or signal.is_set():
+            return signal.wait(timeout)
+        assert timeout is not None
+        self.waits.append(timeout)
+        self.time += min(3.0, timeout)
+        if timeout <= 3.0:
+            return False
+        self.meanwhile.pop(0)()
+        return signal.wait(30)
+
+
+def test_waiting_for_the_sync_of_all_handlers_takes_its_time_once() -> None:
+    """The limit is for the store and every handler together: who comes later has what is left."""
+    source, clock = HeldSource(), _WaitingClock()
+    informer = SharedInformer(source, stream=False, clock=clock)
+    gates = [_Gate(), _Gate(), _Gate()]
+    for gate in gates:
+        informer.add_handler(on_add=gate.on_add)
+    clock.meanwhile = [
+        lambda: informer.replaced({"ns/a": thing("a")}, "1"),
+        gates[0].left.release,
+        gates[1].left.release,
+    ]
+    with informer:
+        assert not informer.wait_for_sync(10.0)
+        assert clock.waits == [10.0, 7.0, 4.0, 1.0]
+        gates[2].left.release()
+        source.over.set()
 
 
 # When they come and go
