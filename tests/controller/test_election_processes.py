@@ -188,3 +188,27 @@ def test_processes_live_through_failures_of_the_server(election: _Election) -> N
     last.send(signal.SIGTERM)
     assert last.wait() == 0
     _never_two(election.leaderships(killed))
+
+
+@pytest.mark.timeout(240)
+def test_processes_contend_while_requests_fail(election: _Election) -> None:
+    """Refused, lost, late and unanswered requests may end a leadership, and never let two lead."""
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("error", {"probability": 0.1, "status": 500}),
+        ("reset-before-headers", {"probability": 0.1}),
+        ("reset-after-headers", {"probability": 0.1}),
+        ("latency", {"probability": 0.1, "seconds": 0.5}),
+        ("half-open", {"probability": 0.05}),
+    ]
+    faults = [election.server.inject(kind, path="*/leases*", **rule) for kind, rule in kinds]
+    election.enter("a", "b")
+    while not all(fault.hits >= 3 for fault in faults):
+        threading.Event().wait(0.05)
+    election.server.faults.clear()
+    for identity in ("a", "b"):
+        process = election.processes.pop(identity)
+        process.send(signal.SIGTERM)
+        assert process.wait() == 0
+    terms = election.leaderships({})
+    assert terms, "somebody led"
+    _never_two(terms)
