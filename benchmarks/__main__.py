@@ -32,7 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--publish", action="store_true", help="put the figures into docs/ and the README, for the next commit"
     )
     parser.add_argument("--kubeconfig", help="measure on this real server instead, with the jobs that make sense there")
+    parser.add_argument(
+        "--embedded",
+        action="store_true",
+        help="the same on the embedded server with 5,000 pods, where there is no other",
+    )
     options = parser.parse_args(arguments)
+    if options.embedded:
+        with real_server.embedded_server() as kubeconfig:
+            return real_server.main(kubeconfig, options.rounds)
     if options.kubeconfig:
         return real_server.main(options.kubeconfig, options.rounds)
     if options.publish and options.jobs:

@@ -14,6 +14,26 @@ PAGE = 500
 NAMESPACE = "bench"
 
 
+#: What admission gives every pod.
+_TOKEN_VOLUME = {
+    "name": "kube-api-access",
+    "projected": {
+        "sources": [
+            {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {
+                "downwardAPI": {
+                    "items": [
+                        {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+                    ]
+                }
+            },
+        ],
+        "defaultMode": 420,
+    },
+}
+
+
 def pod(number: int) -> dict[str, Any]:
     """Return one pod of about 6 KB: managed fields, environment, conditions and statuses as real ones have."""
     name = f"web-{number % 97:02d}-{number:05d}"
@@ -49,6 +69,7 @@ def pod(number: int) -> dict[str, Any]:
         },
         "spec": {
             "containers": [_container("web", number), _container("sidecar", number)],
+            "volumes": [_TOKEN_VOLUME],
             "nodeName": f"node-{number % 50}",
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": 30,
@@ -170,6 +191,12 @@ def config_map(number: int) -> dict[str, Any]:
         },
         "data": {"colour": "green", "number": str(number), "text": "some text of a setting " * 3},
     }
+
+
+def to_create(obj: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without what the server gives it, as a create sends it."""
+    given = ("uid", "resourceVersion", "creationTimestamp", "managedFields")
+    return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key not in given}}
 
 
 def compact(value: object) -> bytes:

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.canned import config_map
+from benchmarks.canned import config_map, to_create
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ THREADS = 8
 
 def one_thread(create: Callable[[Any], object]) -> dict[str, float]:
     """Return time and CPU per object."""
-    bodies = _bodies(CREATES)
+    bodies = [to_create(config_map(number)) for number in range(CREATES)]
     with Crew(create, 1) as crew:
         crew.make(bodies[:STEP], 1)
         began, began_cpu = time.perf_counter(), time.process_time()
@@ -35,7 +35,7 @@ def threads_in_turn(create: Callable[[Any], object], count: int = CREATES, step:
 
     One and eight take turns within a second, so that what else the machine does falls on both.
     """
-    bodies = _bodies(count)
+    bodies = [to_create(config_map(number)) for number in range(count)]
     turns: list[dict[str, float]] = []
     with Crew(create, THREADS) as crew:
         # Each thread has a connection afterwards, if the client keeps one a thread; eight were in use at once, if not.
@@ -62,14 +62,6 @@ JOBS: dict[str, Callable[[Callable[[Any], object]], dict[str, float]]] = {
     "create_8": threads_in_turn,
     "create_8_storing": _few_in_turn,
 }
-
-
-def _bodies(count: int) -> list[dict[str, Any]]:
-    bodies = [config_map(number) for number in range(count)]
-    for body in bodies:
-        for made_by_the_server in ("uid", "resourceVersion", "creationTimestamp"):
-            del body["metadata"][made_by_the_server]
-    return bodies
 
 
 def _per_object(wall: float, cpu: float, objects: int) -> dict[str, float]:
