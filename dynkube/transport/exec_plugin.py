@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from time import time
@@ -24,6 +23,7 @@ from dynkube.errors import AuthenticationError, InvalidRequestError
 from dynkube.transport.credentials import Grant, bearer
 from dynkube.transport.observation import mask_secrets
 from dynkube.transport.tls import ClientCertificate, read_file
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,8 +43,7 @@ SAME_AGAIN_SECONDS = 10.0
 _STDERR_KEPT = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Value):
     """What a run of a plug-in left behind."""
 
     exit_code: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from dynkube.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,8 +19,7 @@ _KEPT_SCHEMES = frozenset({"bearer", "basic", "negotiate"})
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 
 
-@dataclass(frozen=True, slots=True)
-class RequestEvent:
+class RequestEvent(Value):
     """One request on the wire and its outcome.
 
     `code` is None when there was no answer; `seconds` end at the headers of a stream, otherwise at the end of the body;

@@ -22,6 +22,7 @@ from dynkube.transport.failures import (
 )
 from dynkube.transport.head import HeadWriter
 from dynkube.transport.latch import Latch
+from dynkube.transport.observation import RequestEvent, log_request, notify
 from dynkube.transport.retry import READS, RetryPolicy
 from dynkube.transport.route import Route
 from dynkube.transport.server_warnings import LogOnce, handle_warnings
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from dynkube.transport.connections import Connection
     from dynkube.transport.credentials import Credentials, Grant
     from dynkube.transport.messages import HTTPRequest, HTTPResponse
-    from dynkube.transport.observation import RequestEvent
 
 _log = logging.getLogger("dynkube.transport")
 
@@ -280,7 +280,7 @@ class Transport:
         """Return what an error says better when it comes from here."""
         remarks = []
         if response.status == 401 and not any(name.lower() == "authorization" for name, _ in call.request.headers):
-            from dynkube.transport.refusal import refusal  # with its reading of tokens; saves 5 % of a cold start
+            from dynkube.transport.refusal import refusal  # for an error only: it brings OIDC along
 
             remarks.append(refusal(self._config, grant, renewed=call.renewed))
         if call.retries:
@@ -338,9 +338,6 @@ class Transport:
         call.check_cancelled()
 
     def _observe(self, call: _Call, code: int | None, seconds: float) -> None:
-        # Few programs observe: saves the others 5 % of a cold start.
-        from dynkube.transport.observation import RequestEvent, log_request, notify
-
         request = call.request
         if self._backoff is not None:
             self._backoff.note(self._base.authority, code)
