@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -27,6 +28,31 @@ def test_exponential_stays_at_its_limit_for_ever() -> None:
     pauses = [limiter.when("a") for _ in range(2000)]
     assert max(pauses) == pauses[-1] == 1000.0
     assert pauses == sorted(pauses)
+
+
+def test_exponential_from_minutes_to_weeks() -> None:
+    """The numbers may be large, too."""
+    limiter = ExponentialFailures(60.0, 3_600_000.0)
+    assert [limiter.when("a") for _ in range(3)] == [60.0, 120.0, 240.0]
+    for _ in range(2000):
+        limiter.when("a")
+    assert limiter.when("a") == 3_600_000.0
+
+
+def test_failures_are_counted_across_threads() -> None:
+    """Many workers that fail at once are all counted."""
+    limiter = ExponentialFailures()
+
+    def fail() -> None:
+        for _ in range(500):
+            limiter.when("a")
+
+    threads = [threading.Thread(target=fail) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert limiter.failures("a") == 4000
 
 
 def test_fast_then_slow() -> None:
@@ -62,7 +88,7 @@ def test_longest_of_several() -> None:
 
 def test_at_most() -> None:
     """Another limiter's pauses are cut."""
-    limiter = AtMost(FastThenSlow(0.005, 10.0, 1), 0.5)
+    limiter = AtMost(FastThenSlow(0.005, 10.0, 1), limit=0.5)
     assert [limiter.when("a") for _ in range(2)] == [0.005, 0.5]
     assert limiter.failures("a") == 2
     limiter.forget("a")

@@ -544,7 +544,10 @@ def test_drain_of_an_idle_queue_is_immediate() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["add", "get", "done", "later", "tick"]), st.sampled_from("abc")), max_size=60)
+    st.lists(
+        st.tuples(st.sampled_from(["add", "get", "done", "later", "soon", "failed", "tick"]), st.sampled_from("abc")),
+        max_size=60,
+    )
 )
 def test_never_twice_at_once_and_never_lost(steps: list[tuple[str, str]]) -> None:
     """For any order of calls: no item is with two workers, and whatever was added is handed out afterwards."""
@@ -556,8 +559,11 @@ def test_never_twice_at_once_and_never_lost(steps: list[tuple[str, str]]) -> Non
         if step == "add":
             queue.add(item)
             owed.add(item)
-        elif step == "later":
-            queue.add_after(item, 3.0)
+        elif step in {"later", "soon"}:
+            queue.add_after(item, {"later": 3.0, "soon": 0.5}[step])
+            owed.add(item)
+        elif step == "failed":
+            queue.add_rate_limited(item)
             owed.add(item)
         elif step == "tick":
             clock.advance(1.0)
@@ -567,12 +573,12 @@ def test_never_twice_at_once_and_never_lost(steps: list[tuple[str, str]]) -> Non
                 assert got not in held
                 held.add(got)
                 owed.discard(got)
-        elif item in held:
+        else:  # of an item nobody holds it means nothing
             held.discard(item)
             queue.done(item)
     for item in held:
         queue.done(item)
-    clock.advance(10.0)
+    clock.advance(60.0)
     left = set()
     while (got := queue.get(0)) is not None:
         left.add(got)
