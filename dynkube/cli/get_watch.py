@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dynkube.cli.columns import Columns
 from dynkube.cli.exits import OK, UsageError
 from dynkube.cli.get import layout_of
+from dynkube.cli.printers import without_managed_fields
 
 if TYPE_CHECKING:
     import argparse
@@ -69,7 +70,10 @@ def show_changed(obj: JSONObject, output: str, show: Show) -> None:
 
 
 def _named(kind: str, obj: JSONObject, options: argparse.Namespace) -> JSONObject:
-    return {"type": kind, "object": obj} if options.output_watch_events else obj
+    """Return the object, or the event it came in if those are asked for."""
+    if not options.output_watch_events:
+        return obj
+    return {"type": kind, "object": obj if options.show_managed_fields else without_managed_fields(obj)}
 
 
 class _Rows:

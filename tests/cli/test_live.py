@@ -86,8 +86,8 @@ class TestGetWatch:
             assert out.readline() == "configmap/b\n"
 
     def test_objects_with_what_happened(self, config_maps: Resource, kubeconfig: Path, namespace: str) -> None:
-        """Where objects are printed, `--output-watch-events` prints the events they came in."""
-        form = "jsonpath={.type} {.object.metadata.name}{'\\n'}"
+        """Where objects are printed, `--output-watch-events` prints the events they came in, without managed fields."""
+        form = "jsonpath={.type} {.object.metadata.name}{.object.metadata.managedFields}{'\\n'}"
         config_maps.create(config_map("a"))
         with watching(kubeconfig, namespace, "get", "cm", "a", "-w", "--output-watch-events", "-o", form) as out:
             assert out.readline() == "ADDED a\n"
