@@ -7,10 +7,14 @@ import json
 import socket
 import struct
 import threading
+import time
 from typing import TYPE_CHECKING
+
+from chaos.simulated import Arrival
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
 #: Faults that strike an established connection.
 STREAM_FAULTS = ("reset", "stall", "half-open", "truncate", "corrupt", "delay", "close")
@@ -26,12 +30,16 @@ _RECEIVED = 1 << 16
 class FaultyProxy:
     """Relays connections to a server on loopback; `strike` makes something go wrong and waits until it has."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._upstream = ("127.0.0.1", port)
+        self._clock = clock
+        #: Every request, and every connection that could not be passed on.
+        self.arrivals: list[Arrival] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Condition()
         self._links: set[_Link] = set()
+        self._ended: list[_Link] = []
         self._armed: list[tuple[str, threading.Event]] = []
         self._stopped = False
         self.accepted = 0
@@ -43,6 +51,16 @@ class FaultyProxy:
         """How many connections are relayed now."""
         with self._lock:
             return len(self._links)
+
+    def wait_for_links(self, count: int, timeout: float = 1.0) -> bool:
+        """Wait until so many connections are left and the threads of all others have ended; say whether they have."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: len(self._links) == count, timeout):
+                return False
+            ended, self._ended = self._ended, []
+        for link in ended:
+            link.join()
+        return True
 
     def strike(self, fault: str, rng: random.Random, timeout: float = 1.0) -> bool:
         """Let a fault happen, to a random connection or to the next request; return whether it did in time."""
@@ -87,17 +105,23 @@ class FaultyProxy:
             links = list(self._links)
         for link in links:
             link.close()
-            link.join()
+        self.wait_for_links(0)
 
     def take(self) -> tuple[str, threading.Event] | None:
         """Return the fault the next request is to meet."""
         with self._lock:
             return self._armed.pop(0) if self._armed else None
 
+    def note(self, data: bytes) -> None:
+        """Take note of a request, by its first bytes; of none, that somebody tried to connect in vain."""
+        target = data.split(b" ", 2)[1].decode("latin-1") if data else ""
+        self.arrivals.append(Arrival(self._clock(), target))
+
     def forget(self, link: _Link) -> None:
         """Take note that a connection is over."""
         with self._lock:
             self._links.discard(link)
+            self._ended.append(link)
             self._lock.notify_all()
 
     def _accept(self) -> None:
@@ -110,6 +134,7 @@ class FaultyProxy:
                 upstream = socket.create_connection(self._upstream, 5)
                 upstream.settimeout(None)
             except OSError:
+                self.note(b"")
                 client.close()
                 continue
             with self._lock:
@@ -184,7 +209,11 @@ class _Link:
     def _requests(self) -> None:
         try:
             while data := self._client.recv(_RECEIVED):
-                if data.startswith(b"GET ") and (armed := self._proxy.take()) is not None:
+                armed = None
+                if data.startswith(b"GET "):
+                    self._proxy.note(data)
+                    armed = self._proxy.take()
+                if armed is not None:
                     fault, struck = armed
                     self.fault = fault
                     struck.set()

@@ -128,6 +128,12 @@ class Server:
         """The address for a client."""
         return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
 
+    def forget(self) -> None:
+        """Drop what is remembered of the past, once closed."""
+        self.received.clear()
+        self._peers.clear()
+        self._threads.clear()
+
     def drop_connections(self) -> None:
         """Close every connection that is open now."""
         with self._lock:
