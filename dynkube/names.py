@@ -8,29 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidNameError
-from dynkube.values import Value
+from dynkube.values import OrderedValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _Name(Value):
-    """Orders values of one class by their fields in turn, as `dataclass(order=True)` does."""
-
-    def __lt__(self, other: object) -> bool:
-        return bool(self._key(self) < other._key(other)) if isinstance(other, type(self)) else NotImplemented
-
-    def __le__(self, other: object) -> bool:
-        return bool(self._key(self) <= other._key(other)) if isinstance(other, type(self)) else NotImplemented
-
-    def __gt__(self, other: object) -> bool:
-        return bool(self._key(self) > other._key(other)) if isinstance(other, type(self)) else NotImplemented
-
-    def __ge__(self, other: object) -> bool:
-        return bool(self._key(self) >= other._key(other)) if isinstance(other, type(self)) else NotImplemented
-
-
-class GroupVersion(_Name):
+class GroupVersion(OrderedValue):
     """An API group and one of its versions; the core group is ""."""
 
     group: str
@@ -71,7 +55,7 @@ class GroupVersion(_Name):
         return self.api_version
 
 
-class GroupKind(_Name):
+class GroupKind(OrderedValue):
     """A kind of an API group, whatever the version."""
 
     group: str
@@ -91,7 +75,7 @@ class GroupKind(_Name):
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-class GroupResource(_Name):
+class GroupResource(OrderedValue):
     """A resource (plural name) of an API group, whatever the version."""
 
     group: str
@@ -111,7 +95,7 @@ class GroupResource(_Name):
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
 
-class GroupVersionKind(_Name):
+class GroupVersionKind(OrderedValue):
     """A kind in one version of an API group: what ``apiVersion`` and ``kind`` of an object say."""
 
     group: str
@@ -149,7 +133,7 @@ class GroupVersionKind(_Name):
         return f"{self.api_version}, Kind={self.kind}"
 
 
-class GroupVersionResource(_Name):
+class GroupVersionResource(OrderedValue):
     """A resource (plural name) in one version of an API group: what a URL path says."""
 
     group: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidSelectorError
+from dynkube.values import OrderedValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,8 +26,7 @@ _OPERATORS = {"in": "in", "notin": "notin", "=": "=", "==": "=", "!=": "!=", ">"
 _EXPRESSIONS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Requirement:
+class Requirement(OrderedValue):
     """One condition on one label.
 
     ``operator`` is "=", "!=", "in", "notin", "exists", "!", ">" or "<"; ``values`` are sorted, without duplicates.
@@ -84,8 +83,7 @@ class Requirement:
         return f"{self.key}{self.operator}{self.values[0]}"
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(Value):
     """Conditions that must all hold; none at all matches everything. Requirements are sorted, so equal means equal."""
 
     requirements: tuple[Requirement, ...] = ()
@@ -142,8 +140,7 @@ class LabelSelector:
         return ",".join(map(str, self.requirements))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FieldTerm:
+class FieldTerm(OrderedValue):
     """One condition on one field: ``operator`` is "=" or "!="."""
 
     field: str
@@ -163,8 +160,7 @@ class FieldTerm:
         return self.field + self.operator + re.sub(r"([\\,=])", r"\\\1", self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSelector:
+class FieldSelector(Value):
     """Conditions on fields that must all hold; none at all matches everything.
 
     Which fields a resource can be selected by only the server knows: metadata.name and metadata.namespace always,

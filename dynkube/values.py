@@ -118,6 +118,22 @@ class Value(metaclass=_ValueType):
         return _make, (type(self), _state(self))
 
 
+class OrderedValue(Value):
+    """Orders values of one class by their fields in turn, as `dataclass(order=True)` does."""
+
+    def __lt__(self, other: object) -> bool:
+        return bool(self._key(self) < other._key(other)) if isinstance(other, type(self)) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return bool(self._key(self) <= other._key(other)) if isinstance(other, type(self)) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return bool(self._key(self) > other._key(other)) if isinstance(other, type(self)) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return bool(self._key(self) >= other._key(other)) if isinstance(other, type(self)) else NotImplemented
+
+
 def fields_of(cls: type[Value]) -> Mapping[str, str]:
     """Return the names of the fields, each with its type as it is written."""
     return cls._types

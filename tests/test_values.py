@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynkube.values import Value, fields_of, replace
+from dynkube.values import OrderedValue, Value, fields_of, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +68,25 @@ class Heir(WithoutFields):
     """Fields below a base without any."""
 
     x: int
+
+
+class Ranked(OrderedValue):
+    """Has an order."""
+
+    rank: int
+    name: str = ""
+
+
+def test_ordered_values_are_ordered_by_their_fields_in_turn() -> None:
+    """Values of one class can be sorted and compared as dataclasses with an order; those of two cannot."""
+    ranked = [Ranked(2), Ranked(1, "b"), Ranked(1, "a")]
+    assert sorted(ranked) == [Ranked(1, "a"), Ranked(1, "b"), Ranked(2)]
+    assert Ranked(1) < Ranked(2) <= Ranked(2) >= Ranked(1)
+    assert Ranked(2) > Ranked(1)
+    with pytest.raises(TypeError, match="not supported"):
+        _ = Ranked(1) < Point(2)
+    with pytest.raises(TypeError, match="not supported"):
+        _ = Point(1) < Point(2)  # type: ignore[operator]
 
 
 class Remembering(Value):

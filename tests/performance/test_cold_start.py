@@ -21,8 +21,8 @@ OTHERS = {"cachetools", "concurrent", "gc", "html"}
 OTHERS_OF_A_KUBECONFIG = OTHERS | {"encodings", "yaml"}
 #: Modules of dynkube: 76 when this was recorded, 86 from a kubeconfig.
 MODULES, MODULES_OF_A_KUBECONFIG = 78, 88
-#: Functions, class bodies and module bodies of dynkube entered: 843 when this was recorded.
-CALLS = 950
+#: Functions, class bodies and module bodies of dynkube entered: 916 when this was recorded.
+CALLS = 1_000
 
 #: Runs in a process of its own and prints what it imports and how much it enters.
 PROGRAM = """
