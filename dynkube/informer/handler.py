@@ -72,6 +72,11 @@ class HandlerRegistration:
         return 0 if self._queue.closed else len(self._queue) + len(self._in_hand)
 
     @property
+    def running(self) -> bool:
+        """Whether its thread runs, be it in the last call before a removal."""
+        return self._thread.is_alive()
+
+    @property
     def removed(self) -> bool:
         """Whether the handler is no longer told anything."""
         return self._queue.closed
@@ -120,7 +125,7 @@ class HandlerRegistration:
             return False
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return not self.running
 
     def _deliver(self) -> None:
         clock = self._clock
@@ -131,6 +136,7 @@ class HandlerRegistration:
             in_hand.reverse()
             while in_hand:  # taken one by one: a slow handler does not hold on to what it was told long ago
                 if self._queue.closed:
+                    in_hand.clear()
                     return
                 self._tell(in_hand.pop())
             if due is not None and period is not None and clock.monotonic() >= due:

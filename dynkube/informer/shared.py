@@ -84,6 +84,7 @@ class SharedInformer:
         self._clock = clock
         self._lock = threading.RLock()  # held while the store is written and the handlers are queued for
         self._handlers: list[HandlerRegistration] = []
+        self._leaving: list[HandlerRegistration] = []  # removed, and perhaps still in their last call
         self._synced = False
         self._last_update = 0.0
         self._settled = Latch()  # synced, or stopped before that
@@ -166,7 +167,7 @@ class SharedInformer:
         # No lock: a signal handler comes in the middle of what may hold one, with another thread waiting for both.
         self._stopped = True
         self._settled.set()
-        handlers = list(self._handlers)
+        handlers = [*self._handlers, *self._leaving]
         for handler in handlers:
             handler.close()
         until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
@@ -253,6 +254,7 @@ class SharedInformer:
     def _forget(self, handler: HandlerRegistration) -> None:
         with self._lock:
             if handler in self._handlers:
+                self._leaving = [*(each for each in self._leaving if each.running), handler]
                 self._handlers.remove(handler)
 
     def _resync(self, handler: HandlerRegistration) -> None:

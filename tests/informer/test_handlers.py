@@ -481,6 +481,45 @@ def test_waiting_for_the_sync_passes_over_a_handler_that_is_removed(server: Memo
         gate.left.release()
 
 
+def test_stopping_waits_for_a_removed_handler_too(server: MemoryServer) -> None:
+    """One that was removed in the middle of a call has a thread until that is over."""
+    gate = _Gate()
+    informer = SharedInformer(server)
+    handler = informer.add_handler(on_add=gate.on_add)
+    informer.start()
+    server.apply("a")
+    assert gate.entered.acquire(timeout=30)
+    assert handler.remove() is False
+    assert handler.running
+    assert informer.stop(0.01) is False
+    gate.left.release()
+    assert informer.stop(30)
+    assert not handler.running
+
+
+def test_removed_handlers_are_forgotten_when_they_have_ended(server: MemoryServer) -> None:
+    """An informer to which handlers come and go all day holds on to none of them, nor do they to objects."""
+    for name in "abc":
+        server.apply(name)
+    gate = _Gate()
+    with SharedInformer(server, transform=_Mortal) as informer:
+        assert informer.wait_for_sync(30)
+        waiting = weakref.ref(informer.indexer.values()[1])
+        blocked = informer.add_handler(on_add=gate.on_add)
+        assert gate.entered.acquire(timeout=30)
+        blocked.remove()
+        quick = Recorder()
+        informer.add_handler(on_delete=quick.on_delete)
+        server.delete("b")
+        quick.wait_calls(1)
+        gate.left.release()
+        assert blocked.remove(30)
+        assert waiting() is None
+        for _ in range(20):
+            informer.add_handler(on_delete=quick.on_delete).remove(None)
+        assert len(informer._leaving) == 1
+
+
 def test_a_handler_can_remove_another(server: MemoryServer) -> None:
     """The one that is removed is told nothing more, though it has not been told what the remover was told."""
     gate = _Gate()
