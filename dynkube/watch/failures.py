@@ -31,7 +31,7 @@ def is_passing(error: Exception) -> bool:
 
 def is_internal(error: Exception | None) -> bool:
     """Tell whether the server itself failed at this, which a gateway's 502 does not say."""
-    return isinstance(error, InternalError) and (error.code == 500 or error.reason == "InternalError")
+    return isinstance(error, InternalError) and error.code in {0, 500}
 
 
 def is_version_too_large(error: Exception) -> bool:

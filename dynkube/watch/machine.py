@@ -266,8 +266,8 @@ class WatchMachine:
             self._expired(error)
         elif self._forgivable(error):
             # A refusal that will not pass by itself leaves lists as the only way to stay up to date. So do proxies that
-            # let no watch through, and say 504, or nothing.
-            if isinstance(error, StatusError | RequestTimeoutError) and not isinstance(error, TooManyRequests):
+            # let no watch through, and say 504, something in HTML, or nothing.
+            if isinstance(error, StatusError | RequestTimeoutError | ResponseError):
                 self._fruitless += 1
             lasting = isinstance(error, StatusError) and not is_passing(error)
             self._pause(error, None if lasting or self._hopeless(error) else self._resume())
@@ -301,8 +301,7 @@ class WatchMachine:
         self._silence = self._silence + lived if empty else 0.0
         initial, self._initial = self._initial, False
         self._gap = max(0.0, SHORTEST_STREAM - lived)
-        refused = isinstance(error, StatusError) and not isinstance(error, TooManyRequests)
-        self._fruitless = self._fruitless + 1 if empty and (short or refused) else 0
+        self._fruitless = self._fruitless + 1 if empty and (short or isinstance(error, StatusError)) else 0
         if isinstance(error, StatusError):
             self._error_event(error, initial=initial)
         elif initial and (short or self._never_complete(error, lived)):
@@ -316,7 +315,7 @@ class WatchMachine:
             self.action = Fail(error)
         elif short:
             # client-go takes the state anew at once; one short stream also comes from a server going down in order.
-            self._pause(error, None if self._hopeless(error) else self._resume())
+            self._pause(error, None if self._fruitless > 1 else self._resume())
         else:
             following = self._streaming_list() if initial else self._resume()
             self._after_pause = following
@@ -349,14 +348,13 @@ class WatchMachine:
         else:
             self.action = Fail(error)
 
-    def _hopeless(self, error: Exception | None) -> bool:
-        """Tell whether watches have brought nothing so often that the state has to be taken anew to go on."""
-        if isinstance(error, TooManyRequests):
+    def _hopeless(self, error: Exception) -> bool:
+        """Tell whether watches were refused so often that the state has to be taken anew to go on."""
+        if isinstance(error, TooManyRequests) or (is_connection(error) and not isinstance(error, RequestTimeoutError)):
             return False
-        # What comes again at the same place may be one event that cannot be sent. Overload passes, and a list is what a
-        # server in trouble can least use.
-        passes = isinstance(error, StatusError | RequestTimeoutError) and not is_internal(error)
-        return self._fruitless >= (MOST_REFUSALS if passes else 2)
+        # An internal error that comes again may be of one event that cannot be sent. Other trouble passes, and a list
+        # is what a server in trouble can least use.
+        return self._fruitless >= (2 if is_internal(error) else MOST_REFUSALS)
 
     def _expired(self, error: Exception) -> None:
         if is_expired(error):

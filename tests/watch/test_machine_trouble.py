@@ -116,7 +116,9 @@ def test_a_server_that_is_not_there_is_not_asked_for_a_list(error: Exception) ->
         assert after_pause(machine) == OpenStream("10", send_initial_events=False)
 
 
-@pytest.mark.parametrize("error", [failure(503), failure(504, "Timeout"), failure(502)], ids=["503", "504", "502"])
+@pytest.mark.parametrize(
+    "error", [failure(503), failure(504, "Timeout"), failure(502), failure(666)], ids=["503", "504", "502", "666"]
+)
 @pytest.mark.parametrize("established", [False, True], ids=["on connect", "in the stream"])
 def test_watches_that_are_always_refused_lead_to_a_list(error: Exception, *, established: bool) -> None:
     """A proxy that lets no watch through leaves lists; five times may be an outage."""
@@ -131,12 +133,13 @@ def test_watches_that_are_always_refused_lead_to_a_list(error: Exception, *, est
     assert next_action(machine) == ListPage("10", None, None, first=True)
 
 
-def test_watches_that_are_never_answered_lead_to_a_list() -> None:
-    """A proxy that holds an answer back until it is whole makes every watch run into its read timeout."""
+@pytest.mark.parametrize("error", [silent(), broken()], ids=["silence", "HTML"])
+def test_watches_that_are_never_answered_lead_to_a_list(error: Exception) -> None:
+    """A proxy that holds an answer back until it is whole makes each run into its read timeout; others say nonsense."""
     machine = listed(lister(), "10")
     for _ in range(MOST_REFUSALS):
         assert next_action(machine) == OpenStream("10", send_initial_events=False)
-        machine.failed(silent(), 50.0)
+        machine.failed(error, 50.0)
         machine.paused()
     assert next_action(machine) == ListPage("10", None, None, first=True)
 
@@ -148,6 +151,14 @@ def test_a_watch_that_cannot_begin_for_internal_errors_leads_to_a_list() -> None
     assert after_pause(machine) == OpenStream("10", send_initial_events=False)
     machine.failed(failure(500, "InternalError"), 50.0)
     assert after_pause(machine) == ListPage("10", None, None, first=True)
+
+
+def test_a_gateway_that_reports_an_internal_error_is_no_server_that_failed() -> None:
+    """502 comes from whatever stands before the server, which may be restarting."""
+    machine = listed(lister(), "10")
+    for _ in range(MOST_REFUSALS - 1):
+        machine.failed(failure(502, "InternalError"), 50.0)
+        assert after_pause(machine) == OpenStream("10", send_initial_events=False)
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
