@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,3 +94,56 @@ class TestGetWatch:
             assert out.readline().split()[:2] == ["MODIFIED", "a"]
             config_maps.delete("a")
             assert out.readline().split()[:2] == ["DELETED", "a"]
+
+
+class TestEvents:
+    @pytest.mark.parametrize("form", [["-o", "custom-columns=R:.reason"], []], ids=["objects", "table"])
+    def test_a_version_that_was_forgotten(
+        self, server: APIServer, config_maps: Resource, kubeconfig: Path, form: list[str]
+    ) -> None:
+        """What was shown before a 410 is not shown again after it, and what happened meanwhile is."""
+        with server.client(qps=-1.0) as client:
+            events = client.resource("v1", "events").namespace("default")
+
+            def happen(reason: str) -> None:
+                about = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "namespace": "default"}
+                events.create({"metadata": {"name": reason.lower()}, "involvedObject": about, "reason": reason})
+
+            happen("Listed")
+            with watching(kubeconfig, "default", "events", "-w", "--no-headers", *form, noisy=True) as out:
+                assert "Listed" in out.readline()
+                happen("Seen")
+                assert "Seen" in out.readline()
+                server.inject("error", path="/api/v1/namespaces/default/events", watch=True, status=503, count=1)
+                server.restart()
+                happen("Missed")
+                server.compact()
+                happen("Later")
+                told = out.readline() + out.readline()
+                assert "Missed" in told
+                assert "Later" in told
+
+
+class TestWait:
+    def test_a_night_in_between(self, server: APIServer, config_maps: Resource, kubeconfig: Path) -> None:
+        """A restart and a compaction are told on standard error, and end the wait neither well nor badly."""
+        config_maps.create(config_map("a", {"k": "v"}))
+        command = [sys.executable, "-m", "dynkube.cli", "--kubeconfig", str(kubeconfig), "wait", "cm/a"]
+        wanted = ["--for=jsonpath={.data.k}=w", "--timeout=60s"]
+        with subprocess.Popen(
+            [*command, *wanted], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                look = threading.Event()
+                while not any("watch=true" in request.query for request in server.requests):
+                    assert process.poll() is None
+                    look.wait(0.02)
+                server.inject("error", path="/api/v1/namespaces/default/configmaps", watch=True, status=503, count=1)
+                server.restart()
+                config_maps.patch("a", {"data": {"k": "w"}})
+                server.compact()
+                out, err = process.communicate(timeout=60)
+            finally:
+                process.kill()
+        assert (process.returncode, out) == (0, "configmap/a condition met\n")
+        assert "trying again in" in err
