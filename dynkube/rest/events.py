@@ -28,8 +28,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 #: `json.loads` without its search for white space around the value: a third less for an event of half a kilobyte.
 _raw_decode = json.JSONDecoder().raw_decode
 
-#: How the API server begins the line of an ADDED event.
-_ADDED = b'{"type":"ADDED","object":'
+#: How the API server begins the line of an ADDED event, and mostly the object in it.
+_ADDED = re.compile(rb'\{"type":"ADDED","object":(?:\{((?:"(?:kind|apiVersion)":"[^"\\]*",){2}))?')
 
 
 class _Added(list[Any]):
@@ -133,10 +133,12 @@ class EventStream(Iterator[dict[str, Any]]):
             block = b"".join(rest)
             rest = [tail] if tail else []
             del piece, head
-            added = self._added_only(block) if self._initial else None
-            if added is not None:
-                yield added
-                continue
+            if self._initial:
+                added, block = self._take_added(block)
+                if added is not None:
+                    yield added
+                if not block:
+                    continue
             lines = block.split(b"\n")
             del block
             lines.reverse()
@@ -156,28 +158,14 @@ class EventStream(Iterator[dict[str, Any]]):
         if remainder:
             raise self._broken("ended in the middle of an event")
 
-    @staticmethod
-    def _added_only(data: bytes) -> _Added | None:
-        """Return the objects of a text of ADDED events as the server writes them; None if anything else is in it.
-
-        What stands around each object is cut off before: of small objects, a tenth less to decode. A newline is in no
-        JSON string, so only what separates two events is replaced; what was none leaves no proper array of so many.
-        """
-        if not data.startswith(_ADDED) or not data.endswith(b"}"):
-            return None
-        count = data.count(b"\n") + 1
-        array = bytearray(data).replace(b"}\n" + _ADDED, b",")
-        if b"\n" in array:
-            return None
-        array[: len(_ADDED)] = b"["
-        array[-1:] = b"]"
-        try:
-            text = array.decode()
-            del array
-            objects = _Added(loads(text))
-        except (ValueError, RecursionError):
-            return None
-        return objects if len(objects) == count else None
+    def _take_added(self, block: bytes) -> tuple[_Added | None, bytes]:
+        """Return the objects of a block of ADDED events, and what of it is none: the last line, or else all of it."""
+        last = block.rfind(b"\n") + 1
+        if not last or _ADDED.match(block, last):
+            added = _added_only(block)
+            return added, block if added is None else b""
+        added = _added_only(block[: last - 1])
+        return added, block if added is None else block[last:]
 
     def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[Any, None, bytes]:
         """Yield the JSON values `data` begins with, whatever separates them; return the rest."""
@@ -223,6 +211,35 @@ class EventStream(Iterator[dict[str, Any]]):
     def _broken(self, what: str) -> ResponseError:
         response = self._response
         return ResponseError(f"the watch stream {what}", method=response.method, url=response.url, code=response.status)
+
+
+def _added_only(block: bytes) -> _Added | None:
+    """Return the objects of ADDED events as the server writes them, a line each; None if there is anything else.
+
+    What all lines begin with, their object's kind and apiVersion included, is cut off before and given to the decoded
+    objects: a sixth of the time of 50,000 config maps. A newline is in no JSON string, so only what separates two
+    events is replaced; what was none leaves no proper array of so many.
+    """
+    begin = _ADDED.match(block)
+    if begin is None or not block.endswith(b"}"):
+        return None
+    brace = b"" if begin[1] is None else b"{"
+    array = block.replace(b"}\n" + begin[0], b"," + brace)
+    if b"\n" in array:
+        return None
+    try:
+        common = json.loads(b"{" + (begin[1] or b"")[:-1] + b"}")
+        objects = _Added(loads(f"[{(brace + array[begin.end() : -1]).decode()}]"))
+    except (ValueError, RecursionError):
+        return None
+    if len(objects) != block.count(b"\n") + 1 or (brace and len(common) != 2):
+        return None
+    if brace:
+        kind, api_version = common["kind"], common["apiVersion"]
+        for obj in objects:
+            obj["kind"] = kind
+            obj["apiVersion"] = api_version
+    return objects
 
 
 def _only_value(line: bytes) -> Any:

@@ -64,11 +64,12 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str] | 
 def gather(objects: list[JSONObject], gathered: dict[str, JSONObject]) -> None:
     """Enter objects of initial ADDED events by their key.
 
-    What they repeat, kind, apiVersion, namespace and values of labels, become the same strings: a tenth of the memory
-    of 50,000 config maps. Raises `ResponseError` as `read_event` does.
+    What they repeat, the namespace and values of labels, become the same strings: a twentieth of the memory of 50,000
+    config maps. Raises `ResponseError` as `read_event` does.
     """
     shared: dict[str, str] = {}
     share = shared.setdefault
+    last = ""  # etcd keeps a namespace together: comparing is faster than hashing
     try:
         for obj in objects:
             metadata = obj["metadata"]
@@ -76,16 +77,16 @@ def gather(objects: list[JSONObject], gathered: dict[str, JSONObject]) -> None:
             name = metadata["name"]
             if not version or not name or not isinstance(version, str):
                 raise KeyError("name")
-            obj["kind"] = share(obj["kind"], obj["kind"])
-            obj["apiVersion"] = share(obj["apiVersion"], obj["apiVersion"])
             labels = metadata.get("labels")
             if labels:
                 for label, value in labels.items():
                     labels[label] = share(value, value)
             namespace = metadata.get("namespace")
             if namespace:
-                metadata["namespace"] = share(namespace, namespace)
-                gathered[f"{namespace}/{name}"] = obj
+                if namespace != last:
+                    last = share(namespace, namespace)
+                metadata["namespace"] = last
+                gathered[f"{last}/{name}"] = obj
             else:
                 gathered[name] = obj
     except (KeyError, TypeError, AttributeError):

@@ -57,6 +57,39 @@ def test_lists_hold_what_comes_one_by_one(lines: list[bytes], cut: int) -> None:
     assert _taken(EventStream(Pieces(*pieces))) == [json.loads(line)["object"] for line in lines]
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ['"kind":"Pod","apiVersion":"v1",'] * 3,
+        ['"apiVersion":"v1","kind":"Pod",'] * 3,
+        ['"apiVersion":"v1","kind":"Pod",', '"kind":"Pod","apiVersion":"v1",', ""],
+        ['"apiVersion":"v1","kind":"Pod",', '"apiVersion":"v1","kind":"Node",', '"apiVersion":"v2","kind":"Pod",'],
+        ['"kind":"Pod","kind":"Pod",'] * 3,
+        ['"kind":"P\\u00f6d","apiVersion":"v1",'] * 3,
+        ['"apiVersion":"v1",'] * 3,
+        ['"alpha":1,"apiVersion":"v1","kind":"Pod",'] * 3,
+    ],
+    ids=["typed", "unstructured", "mixed", "many kinds", "kind twice", "escaped", "no kind", "another field first"],
+)
+@pytest.mark.parametrize("bookmark", [True, False])
+def test_kind_and_version_stay_what_they_are(heads: list[str], *, bookmark: bool) -> None:
+    """Whatever the objects begin with and whatever ends them, they are what is between the braces."""
+    objects = [f'{{{head}"metadata":{{"name":"{number}"}}}}' for number, head in enumerate(heads)]
+    lines = [f'{{"type":"ADDED","object":{text}}}\n' for text in objects]
+    if bookmark:
+        lines.append('{"type":"BOOKMARK","object":{}}\n')
+    stream = EventStream(Pieces("".join(lines).encode()))
+    assert [obj for many in stream.added() for obj in many] == [json.loads(text) for text in objects]
+    assert [event["type"] for event in stream] == ["BOOKMARK"] * bookmark
+
+
+def test_the_objects_before_another_last_event_come_together() -> None:
+    """The end of a state is taken off the lines it arrived with, which are decoded in one go."""
+    lines = [f'{{"type":"ADDED","object":{{"n":{number}}}}}\n' for number in range(5)]
+    stream = EventStream(Pieces("".join([*lines, '{"type":"BOOKMARK","object":{}}\n']).encode()))
+    assert list(stream.added()) == [[{"n": number} for number in range(5)]]
+
+
 def test_it_ends_before_another_event() -> None:
     """What is no ADDED event waits for the iteration, and ADDED events behind it can be taken again."""
     lines = [{"type": kind, "object": {"n": n}} for n, kind in enumerate(["ADDED", "ADDED", "BOOKMARK", "ADDED"])]
