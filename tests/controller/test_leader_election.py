@@ -563,12 +563,22 @@ def test_a_stop_before_leading_ends_the_wait() -> None:
 def test_an_exception_of_what_leads_ends_the_leadership() -> None:
     """`run` raises it after the lease was freed."""
     objects = MemoryObjects()
+    raised: list[BaseException] = []
 
     def fail(_: threading.Event) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        _elector(objects, on_started_leading=fail).run()
+    def run() -> None:
+        with pytest.raises(ZeroDivisionError) as caught:
+            elector.run()
+        raised.append(caught.value)
+
+    elector = _elector(objects, on_started_leading=fail)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(raised) == 1
     assert _spec(objects)["holderIdentity"] == ""
 
 
