@@ -293,16 +293,17 @@ class Connection:
 
 
 def listen(context: ssl.SSLContext, answers: Canned, kind: Kind, listener: socket.socket) -> None:
-    """Serve what `listener` accepts, in threads of this process; return at once."""
+    """Serve what `listener` accepts, until it is shut down, in threads of this process; return at once."""
 
     def accept() -> None:
-        while True:
-            raw, _ = listener.accept()
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=handle, args=(raw,), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while True:
+                raw, _ = listener.accept()
+                threading.Thread(target=handle, args=(raw,), daemon=True).start()
 
     def handle(raw: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with raw, contextlib.suppress(OSError):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             Connection(context.wrap_socket(raw, server_side=True), answers, kind).serve()
 
     threading.Thread(target=accept, daemon=True).start()

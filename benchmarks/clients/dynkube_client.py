@@ -20,6 +20,10 @@ class Client:
         self._pod = self._pods.namespace(NAMESPACE)
         self._config_maps = self._client.resource("v1", "configmaps").namespace(NAMESPACE)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
     def warm_up(self) -> None:
         """Connect, discover, and load what loads on its first use."""
         self.get()

@@ -21,12 +21,24 @@ class Client:
         self._host, self._port = where.hostname or "", where.port
         self._context = ssl.create_default_context(cafile=ca_file)
         self._local = threading.local()
+        self._made: list[http.client.HTTPSConnection] = []
 
-    def _send(self, method: str, path: str, body: bytes | None = None) -> http.client.HTTPResponse:
-        connection = getattr(self._local, "connection", None)
+    def connection(self) -> http.client.HTTPSConnection:
+        """Return the connection of this thread."""
+        connection: http.client.HTTPSConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = http.client.HTTPSConnection(self._host, self._port, context=self._context)
             self._local.connection = connection
+            self._made.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._made:
+            connection.close()
+
+    def _send(self, method: str, path: str, body: bytes | None = None) -> http.client.HTTPResponse:
+        connection = self.connection()
         headers = {"Accept": "application/json", "Authorization": "Bearer bench"}
         if body is not None:
             headers["Content-Type"] = "application/json"
