@@ -203,6 +203,15 @@ def test_an_outage_can_be_read_in_the_log(caplog: pytest.LogCaptureFixture) -> N
     assert lines[2] == "watch stands again, from version 1, after 2 failures"
 
 
+def test_each_outage_counts_its_own_failures_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What was over before the watch stood is no part of the next outage."""
+    caplog.set_level(logging.INFO, "dynkube.watch")
+    watcher, _, _ = _watcher(failure(503), failure(503), Stream(lasts=300), failure(503), Stream(lasts=300))
+    assert list(watcher) == []
+    stands = [message for message in caplog.messages if "stands again" in message]
+    assert [message.rpartition("after ")[2] for message in stands] == ["2 failures", "1 failures"]
+
+
 def test_a_watch_that_is_closed_at_once_can_be_seen_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing failed, but nothing came either: each pause that follows is one line."""
     caplog.set_level(logging.INFO, "dynkube.watch")
@@ -417,6 +426,16 @@ def test_a_bounded_watch_ends_after_its_time() -> None:
     assert list(watcher) == []
     assert [request["timeout_seconds"] for request in source.requests] == [100, 60]
     assert watcher.closed
+    assert clock.alarms == []
+
+
+def test_a_bounded_watch_that_is_closed_early_leaves_no_alarm() -> None:
+    """What was to end it at its time is called off."""
+    clock = FakeClock()
+    watcher = Watcher(Source(Stream(event("ADDED", "a", 2))), resource_version="1", timeout=100.0, clock=clock)
+    assert next(watcher)["type"] == "ADDED"
+    assert len(clock.alarms) == 1
+    watcher.close()
     assert clock.alarms == []
 
 
