@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("dynkube.informer")
 
 _SYNCED = Delta(DeltaType.SYNCED, "")
-#: Seconds between two updates from which on their objects are compared, to share what did not change.
-_QUIET = 0.01
 
 
 class SharedInformer:
@@ -75,6 +73,7 @@ class SharedInformer:
         clock: Clock = SYSTEM_CLOCK,
         random: Callable[[], float] = random_module.random,
     ) -> None:
+        _refuse_coroutines(transform, on_error, *({} if indexers is None else indexers).values())
         self.name = name
         #: The store. Read it, never change what is in it.
         self.indexer = Indexer({NAMESPACE_INDEX: index_by_namespace})
@@ -86,7 +85,6 @@ class SharedInformer:
         self._handlers: list[HandlerRegistration] = []
         self._leaving: list[HandlerRegistration] = []  # removed, and perhaps still in their last call
         self._synced = False
-        self._last_update = 0.0
         self._settled = Latch()  # synced, or stopped before that
         self._started = False
         self._stopped = False
@@ -215,12 +213,7 @@ class SharedInformer:
         """
         if on_add is None and on_update is None and on_delete is None:
             raise InvalidRequestError("a handler needs at least one of on_add, on_update and on_delete")
-        for function in (on_add, on_update, on_delete, selected):
-            if inspect.iscoroutinefunction(function):
-                raise InvalidRequestError(
-                    f"{function.__qualname__} is a coroutine function, and handlers are called from threads: give a "
-                    "function that hands over to the event loop (asyncio.run_coroutine_threadsafe)"
-                )
+        _refuse_coroutines(on_add, on_update, on_delete, selected)
         period = self._resync_period if resync_period is None else _checked_period(resync_period)
         handler = HandlerRegistration(
             name=self.name,
@@ -248,7 +241,8 @@ class SharedInformer:
         return handler
 
     def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
-        """Add indexes to the store, at any time."""
+        """Add indexes to the store, at any time. Raises `InvalidRequestError` for a name in use."""
+        _refuse_coroutines(*indexers.values())
         self.indexer.add_indexers(indexers)
 
     def _forget(self, handler: HandlerRegistration) -> None:
@@ -315,8 +309,7 @@ class SharedInformer:
             if old is None:
                 deltas = (Delta(DeltaType.ADDED, key, new),)
             elif same_object(old, new):
-                if self._quiet():
-                    share_unchanged(old, new)
+                share_unchanged(old, new)
                 deltas = (Delta(DeltaType.UPDATED, key, new, old),)
             else:
                 deltas = (Delta(DeltaType.DELETED, key, old, None, True), Delta(DeltaType.ADDED, key, new))
@@ -327,15 +320,6 @@ class SharedInformer:
     def bookmarked(self, resource_version: str) -> None:
         """Take note of a version up to which nothing else happened."""
         self.indexer.resource_version = resource_version
-
-    def _quiet(self) -> bool:
-        """Tell whether there is time to share: it takes a third of the time of decoding.
-
-        Where events pour in they are decoded many at a time and share their keys that way.
-        """
-        now = self._clock.monotonic()
-        last, self._last_update = self._last_update, now
-        return now - last > _QUIET
 
     def _push(self, deltas: tuple[Delta, ...]) -> None:
         for handler in self._handlers:
@@ -371,3 +355,13 @@ def _checked_period(seconds: float) -> float:
     if not 0 <= seconds <= threading.TIMEOUT_MAX:
         raise InvalidRequestError(f"resync_period is a number of seconds from 0, not {seconds!r}")
     return seconds
+
+
+def _refuse_coroutines(*functions: object) -> None:
+    """Refuse functions whose calls nobody would await: they would never do anything, without a word."""
+    for function in functions:
+        if inspect.iscoroutinefunction(function):
+            raise InvalidRequestError(
+                f"{function.__qualname__} is a coroutine function, and informers call from threads: give a function "
+                "that hands over to the event loop (asyncio.run_coroutine_threadsafe)"
+            )
