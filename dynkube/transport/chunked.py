@@ -18,8 +18,6 @@ class ChunkedBody:
     halves the cost of a burst of events and of a long list, and lets their JSON be parsed together.
     """
 
-    __slots__ = ("_after_data", "_left", "_rest", "_trailer", "ended")
-
     def __init__(self) -> None:
         #: Whether the end of the body was seen.
         self.ended = False

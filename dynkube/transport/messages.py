@@ -39,8 +39,6 @@ class HTTPRequest(Value, not_compared=("cancellation",)):
 class Headers(Mapping[str, str]):
     """Response headers: names compare without case; a repeated header reads as its values joined by a comma."""
 
-    __slots__ = ("_pairs",)
-
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         items = pairs.items() if isinstance(pairs, Mapping) else pairs
         self._pairs: list[tuple[str, str]] = list(items)
@@ -75,8 +73,6 @@ class HTTPResponse:
     Use it in a `with` block, or read it to the end: both give its connection back. `remark` is what the transport knows
     about an error and the server does not say: the credentials that were refused, how often it was tried; mostly "".
     """
-
-    __slots__ = ("_body", "burst", "headers", "method", "remark", "status", "url")
 
     def __init__(
         self,
