@@ -55,7 +55,7 @@ class Workers(Generic[Item]):
             self._queue.drain(timeout)
         self._queue.shut_down(drop=True)
         for thread in self._threads:
-            if thread is not threading.current_thread() and thread.ident is not None:
+            if thread is not threading.current_thread() and thread.is_alive():
                 thread.join(None if until is None else max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 

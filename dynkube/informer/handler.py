@@ -123,7 +123,7 @@ class HandlerRegistration:
         """Wait for the thread's end; return whether it has ended. False at once for the thread itself."""
         if self._thread is threading.current_thread():
             return False
-        if self._thread.ident is not None:
+        if self._thread.is_alive():  # not before its start is over: a signal handler may interrupt that
             self._thread.join(timeout)
         return not self.running
 

@@ -85,7 +85,7 @@ class Reflector:
         self._loop.stop()
         if self._thread is threading.current_thread():
             return False
-        if self._thread.ident is not None:
+        if self._thread.is_alive():  # not before its start is over: a signal handler may interrupt that
             self._thread.join(timeout)
         return not self._thread.is_alive()
 

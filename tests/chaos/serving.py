@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
 import threading
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chaos.processes import PLACES, environment
 from dynkube.errors import DynkubeError, NotFound, ServiceUnavailable, TransportError
 from dynkube.testing import APIServer
 
@@ -112,11 +111,10 @@ class Serving:
     """The process, as the test sees it: each call waits until it has been carried out."""
 
     def __init__(self, seed: int) -> None:
-        folder = Path(__file__).parent.parent
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chaos.serving", str(seed)],
-            cwd=folder,
-            env={**_environment(), "PYTHONPATH": f"{folder}:{folder.parent}"},
+            cwd=PLACES[0],
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -174,10 +172,6 @@ class Serving:
         line = self._process.stdout.readline()
         assert line, "the server's process has ended"
         return json.loads(line)
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
 
 
 def main(seed: int) -> None:

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
+
+from chaos.processes import run_module
 
 FAULTS = int(os.environ.get("DYNKUBE_CHAOS_FAULTS", "40"))
 SEED = int(os.environ.get("DYNKUBE_CHAOS_SEED", "1"))
@@ -24,28 +21,12 @@ IN_HAND = 400
 LOOSE = 45
 
 
-def _run(module: str, *arguments: object) -> Any:
-    """Run a module in a process of its own: this one keeps what is said and raised, to look for secrets in it."""
-    tests = Path(__file__).parent.parent
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-m", module, *map(str, arguments)],
-        cwd=tests,
-        env={**os.environ, "PYTHONPATH": f"{tests}:{tests.parent}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    report = json.loads(run.stdout)
-    print(report)  # noqa: T201 - shown when the test fails
-    return report
-
-
 @pytest.mark.timeout(90 + 3 * FAULTS)
 def test_informers_survive_everything() -> None:
     """Stores equal the server's lists, handlers were told all last states and deletions, few requests, flat memory."""
     print(f"DYNKUBE_CHAOS_SEED={SEED} DYNKUBE_CHAOS_FAULTS={FAULTS}")  # noqa: T201 - shown when the test fails
-    report = _run("chaos.run", FAULTS, SEED)
+    # In a process of its own: this one keeps what is said and raised, to look for secrets in it.
+    report = run_module("chaos.run", FAULTS, SEED)
     assert report["struck"] > 0.4 * FAULTS, "most faults found something to strike"
     assert report["writes"] > FAULTS
     assert max(report["rates"].values()) <= MOST
@@ -57,7 +38,7 @@ def test_informers_survive_everything() -> None:
 
 def test_faults_leave_nothing_behind() -> None:
     """After 1,600 requests in trouble as much is held as after 400; one object left by every tenth would be seen."""
-    report = _run("chaos.steady", SEED)
+    report = run_module("chaos.steady", SEED)
     assert report["blocks"] <= LOOSE
     assert report["objects"] == {}
     assert report["leaked objects"] > LOOSE
