@@ -33,17 +33,14 @@ _Value = TypeVar("_Value")
 
 
 class _Recent(Generic[_Value]):
-    """A dict of limited size that forgets what was used least recently."""
+    """A dict of limited size that forgets what was put into it least recently; whatever is looked up is put back."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._values: OrderedDict[Hashable, _Value] = OrderedDict()
 
     def get(self, key: Hashable) -> _Value | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
+        return self._values.get(key)
 
     def put(self, key: Hashable, value: _Value) -> None:
         self._values[key] = value

@@ -6,7 +6,7 @@ import copy
 import logging
 import threading
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from watch.fakes import FakeClock, ManualClock
@@ -15,6 +15,9 @@ from controller.objects import MemoryObjects, refusal
 from dynkube.controller import EventCorrelator, event_correlation
 from dynkube.controller.event_recorder import QUEUE_SIZE, TRIES, EventRecorder
 from dynkube.errors import ConnectFailedError, InvalidNameError, InvalidRequestError, ResponseError, status_error
+
+if TYPE_CHECKING:
+    from dynkube.transport.cancellation import Cancellation
 
 POD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -348,7 +351,49 @@ def test_a_broken_server_does_not_end_the_recorder(caplog: pytest.LogCaptureFixt
     assert [event["reason"] for event in _events(objects)] == ["Second"]
 
 
-def test_an_event_that_exists_already_is_written() -> None:
+def test_an_event_is_counted_on_from_what_the_server_made_of_it() -> None:
+    """If an event of that name was counted by others, or changed on its way in, its count is the base."""
+
+    class _Counting(MemoryObjects):
+        """A server that has seen the event before."""
+
+        def create(self, obj: dict[str, Any], *, timeout: Any = None) -> dict[str, Any]:
+            return super().create({**obj, "count": 5}, timeout=timeout)
+
+    objects = _Counting()
+    with _recorder(objects) as recorder:
+        recorder.event(POD, "Normal", "R", "m")
+        recorder.event(POD, "Normal", "R", "m")
+        assert recorder.close(30)
+    (event,) = _events(objects)
+    assert event["count"] == 6
+
+
+def test_closing_ends_a_request_that_hangs() -> None:
+    """A server that does not answer does not hold up the end."""
+    entered, gate = threading.Event(), threading.Event()
+
+    class _Silent(MemoryObjects):
+        """Answers when the request is cancelled, with a failure."""
+
+        def cancellable(self, cancellation: Cancellation) -> MemoryObjects:
+            cancellation.on_cancel(gate.set)
+            return self
+
+        def create(self, obj: dict[str, Any], *, timeout: Any = None) -> dict[str, Any]:
+            entered.set()
+            assert gate.wait(30)
+            raise ConnectFailedError("cancelled")
+
+    recorder = EventRecorder(_Silent(), "tester")
+    recorder.event(POD, "Normal", "R", "m")
+    assert entered.wait(30)
+    recorder.close(0.0)
+    assert gate.is_set()
+    assert recorder.close(30)
+
+
+def test_an_event_that_exists_already_is_written(caplog: pytest.LogCaptureFixture) -> None:
     """An earlier try may have come through without its answer."""
     objects = MemoryObjects()
 
@@ -362,6 +407,7 @@ def test_an_event_that_exists_already_is_written() -> None:
     assert recorder.close(30)
     assert len(_events(objects)) == 1
     assert len(objects.requests) == 2
+    assert "refused" not in caplog.text
 
 
 def test_an_absent_server_is_tried_twelve_times(caplog: pytest.LogCaptureFixture) -> None:
@@ -497,6 +543,19 @@ def test_what_the_server_stored_is_counted_on() -> None:
     assert "resourceVersion" not in verdict.event["metadata"], "it may have to be made anew"
 
 
+def test_what_the_server_stored_of_a_combined_event_is_counted_on() -> None:
+    """Whatever message it carries now, it is the one that all further similar events go into."""
+    correlator = _correlator()
+    combined = None
+    for number in range(10):
+        combined = correlator.judge(_event(f"m{number}"))
+    assert combined is not None
+    correlator.written({**combined.event, "count": 5})
+    verdict = correlator.judge(_event("m10"))
+    assert verdict is not None
+    assert verdict.event["count"] == 6
+
+
 def test_ten_messages_about_one_thing_become_one_event() -> None:
     """From the tenth on they are combined, and combined ones are counted together."""
     correlator = _correlator()
@@ -544,6 +603,19 @@ def test_a_long_silence_fills_the_share_once() -> None:
         correlator.judge(_event())
     clock.advance(10 * 86400.0)
     assert [correlator.judge(_event()) is not None for _ in range(30)].count(True) == 25
+
+
+def test_the_window_slides() -> None:
+    """As long as similar events come within ten minutes of each other they are combined, for hours."""
+    clock = FakeClock()
+    correlator = _correlator(clock)
+    for number in range(10):
+        correlator.judge(_event(f"m{number}"))
+    for number in range(10, 20):
+        clock.advance(599)
+        verdict = correlator.judge(_event(f"m{number}"))
+        assert verdict is not None
+        assert verdict.event["message"].startswith(event_correlation.COMBINED)
 
 
 def test_what_is_combined_stays_combined() -> None:
