@@ -11,7 +11,7 @@ from typing import Any
 
 import dynkube
 from dynkube.controller import EventRecorder, Workers, WorkQueue, entry, finalize, key_of_controller, set_controller
-from dynkube.watch.reading import object_key, split_key
+from dynkube.informer import object_key, split_key
 
 GROUP = "example.dynkube.dev"
 FINALIZER = f"{GROUP}/farewell"
