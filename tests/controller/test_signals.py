@@ -95,6 +95,8 @@ def test_a_signal_handler_may_shut_a_queue_down() -> None:
                     queue.add(item)
                     queue.get(5.0)
                     queue.done(item)
+                queue.add_after("d", 1.0)
+                queue.get(5.0)
             except BaseException as error:  # noqa: BLE001 - told by the test
                 failures.append(error)
 
