@@ -282,6 +282,10 @@ class WatchMachine:
                 self._renew()
             else:
                 self._pause(error, None)
+        elif isinstance(error, RequestTimeoutError) and self._forgivable(error):
+            # A proxy may hold every stream back until it ends, which this one does not; lists it lets through.
+            self._list()
+            self._pause(error, self.action)
         elif isinstance(error, TooManyRequests) or (is_connection(error) and self._forgivable(error)):
             self._pause(error, None)
         else:
