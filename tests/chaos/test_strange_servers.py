@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from transport.certificates import Authority
 from transport.servers import CHUNKED, Server, answer, chunk
 
 from chaos.adversary import PODS
@@ -318,6 +319,37 @@ def test_a_token_that_ends_in_the_middle_of_a_watch(place: _Place, tmp_path: Pat
     assert [place.next(), place.next(), place.next()] == [("added", "a"), ("updated", "a"), ("deleted", "a")]
     assert "resourceVersion=6" in versions[0]
     assert sum(not _is_watch_target(arrival.target) for arrival in place.arrivals) == 1
+
+
+def test_certificates_that_are_replaced_under_a_watch(place: _Place, tmp_path: Path) -> None:
+    """Authority, server and client get new certificates; the next connection is made with them, and nothing is lost."""
+    authority, folder = Authority("first"), tmp_path / "client"
+    folder.mkdir()
+
+    def renew(authority: Authority) -> None:
+        client = authority.issue(client=True)
+        for name, content in (("crt", client.certificate), ("key", client.key), ("ca", authority.certificate)):
+            (folder / "new").write_bytes(content)
+            (folder / "new").replace(folder / name)
+
+    def handle(peer: Peer, request: Received) -> None:
+        if not _is_watch(request):
+            peer.send(_list(5, _pod("a", 5)))
+        elif "resourceVersion=5" in request.target:
+            peer.send(CHUNKED + chunk(_event("MODIFIED", _pod("a", 6))))
+            second = Authority("second")
+            server.context = second.issue().server_context(tmp_path, client_ca=second.certificate)
+            renew(second)
+            peer.close()
+        else:
+            peer.send(CHUNKED + chunk(_event("DELETED", _pod("a", 7))))
+            peer.wait_closed()
+
+    renew(authority)
+    server = place.serve(handle, context=authority.issue().server_context(tmp_path, client_ca=authority.certificate))
+    files = {"ca_file": str(folder / "ca"), "cert_file": str(folder / "crt"), "key_file": str(folder / "key")}
+    place.informer(place.client(server.url, **files), idle_timeout=PATIENCE)
+    assert [place.next(), place.next(), place.next()] == [("added", "a"), ("updated", "a"), ("deleted", "a")]
 
 
 def _is_watch_target(target: str) -> bool:
