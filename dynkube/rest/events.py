@@ -137,6 +137,7 @@ class EventStream(Iterator[dict[str, Any]]):
                 added, block = self._take_added(block)
                 if added is not None:
                     yield added
+                del added  # or it lived until the next state, which never comes
                 if not block:
                     continue
             lines = block.split(b"\n")

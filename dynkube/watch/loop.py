@@ -243,6 +243,7 @@ class WatchLoop:
                         # A stream that hands out many at a time, as EventStream does, is taken up on it.
                         for objects in added() if added is not None else ():
                             gather(objects, initial)
+                            del objects  # or the last of them lived as long as the stream, changed or deleted since
                             if self._over():
                                 return
                 elif meaning is Meaning.COMPLETE:
