@@ -26,8 +26,6 @@ DISTRUST_SECONDS = 1.0
 class Connection:
     """One connection, in the hands of one request at a time."""
 
-    __slots__ = ("__weakref__", "_dialler", "_http", "_limit", "adapter", "idle_since", "sock", "used")
-
     def __init__(self, adapter: ClusterAdapter) -> None:
         self.adapter = adapter
         self.sock: Any = None
@@ -35,7 +33,6 @@ class Connection:
         self.idle_since = 0.0
         self._http: HTTPConnection = adapter.connection()
         self._dialler = adapter.dialler(self._http)
-        self._limit: float | None = -1.0
 
     def connect(self, timeout: float | None) -> None:
         """Make the connection; `timeout` in seconds holds for each step of it."""
@@ -47,10 +44,8 @@ class Connection:
         self.sock = self._http.sock
 
     def limit(self, seconds: float | None) -> None:
-        """Set how long the socket may block; a system call, so only made when the value changes."""
-        if seconds != self._limit:
-            self.sock.settimeout(seconds)
-            self._limit = seconds
+        """Set how long the socket may block."""
+        self.sock.settimeout(seconds)
 
     def readable(self) -> bool:
         """Tell whether more has arrived, or the end has."""

@@ -27,8 +27,6 @@ class Dialler:
     look-up is over.
     """
 
-    __slots__ = ("_handle", "_host", "_options", "_port", "_stopped")
-
     def __init__(self, host: str, port: int, options: Iterable[tuple[int, int, int]]) -> None:
         self._host = host
         self._port = port
