@@ -126,7 +126,7 @@ def test_the_stream_does_not_keep_them_either() -> None:
     """While it waits for the next event the batches it has handed out are gone."""
     lines = [event("ADDED", "a", 1), event("ADDED", "b", 2), END, event("MODIFIED", "b", 10)]
     first, second, end, change = (json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
-    stream = EventStream(_Pieces(first, second * 3, end, change))
+    stream = EventStream(_Pieces(first, second * 3 + end, change))
     assert next(stream)["type"] == "ADDED"
     kept = []
     for objects in stream.added():
