@@ -206,9 +206,17 @@ def compact(value: object) -> bytes:
 
 def list_document(kind: str, encoded_items: list[bytes], *, continue_: str = "") -> bytes:
     """Return a list of items that are already encoded; items carry no kind of their own, as in a real list."""
+    return b"".join(list_writes(kind, encoded_items, continue_=continue_))
+
+
+def list_writes(kind: str, encoded_items: list[bytes], *, continue_: str = "") -> list[bytes]:
+    """Return a list as the API server writes it: an item at a time (since 1.33, StreamingCollectionEncodingToJSON)."""
     metadata: dict[str, Any] = {"resourceVersion": "999999", **({"continue": continue_} if continue_ else {})}
     head = compact({"kind": kind, "apiVersion": "v1", "metadata": metadata})[:-1]
-    return head + b',"items":[' + b",".join(encoded_items) + b"]}\n"
+    writes = [head + b',"items":[']
+    for item in encoded_items:
+        writes += [item, b","]
+    return [*writes[:-1], b"]}\n"]
 
 
 def list_item(item: dict[str, Any]) -> bytes:

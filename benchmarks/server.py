@@ -43,14 +43,17 @@ GO_BUFFER = 2048
 #: three machines with SSDs (etcd.io, "Performance"); authentication, admission and encoding come on top of it.
 CREATE_SECONDS = 0.002
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 @dataclass
 class Canned:
-    """Every answer, encoded once."""
+    """Every answer, encoded once; lists and events in chunks."""
 
     pods: list[bytes] = field(default_factory=list)
+    pod_list_writes: list[bytes] = field(default_factory=list)
     pod_list: bytes = b""
     one_pod_list: bytes = b""
     pod_pages: list[bytes] = field(default_factory=list)
@@ -69,16 +72,17 @@ class Canned:
         maps = [canned.config_map(number) for number in range(canned.CONFIG_MAPS)]
         pod_items = [canned.list_item(pod) for pod in pods]
         map_items = [canned.list_item(config_map) for config_map in maps]
-        whole = canned.list_document("PodList", pod_items)
+        whole = canned.list_writes("PodList", pod_items)
         end = {kind: canned.bookmark(kind, initial_events_end=True) for kind in ("Pod", "ConfigMap")}
         return cls(
             pods=[canned.compact(pod) for pod in pods[:10]],
-            pod_list=whole,
-            one_pod_list=canned.list_document("PodList", pod_items[:1]),
+            pod_list_writes=whole,
+            pod_list=chunked(whole) + LAST_CHUNK,
+            one_pod_list=chunked(canned.list_writes("PodList", pod_items[:1])) + LAST_CHUNK,
             pod_pages=pages("PodList", pod_items),
             pod_events=chunked(canned.event("MODIFIED", pod) for pod in pods),
             pod_initial_events=chunked([*(canned.event("ADDED", pod) for pod in pods), end["Pod"]]),
-            config_map_list=canned.list_document("ConfigMapList", map_items),
+            config_map_list=chunked(canned.list_writes("ConfigMapList", map_items)) + LAST_CHUNK,
             config_map_pages=pages("ConfigMapList", map_items),
             config_map_initial_events=chunked([*(canned.event("ADDED", item) for item in maps), end["ConfigMap"]]),
             created=canned.compact(maps[0]),
@@ -86,15 +90,15 @@ class Canned:
         )
 
 
-def chunked(events: Iterable[bytes]) -> bytes:
-    """Return events in the chunks of a Go server that has many to write: net/http collects 2 KiB of small writes.
+def chunked(writes: Iterable[bytes]) -> bytes:
+    """Return what is written in the chunks of a Go server that has much to write: net/http collects 2 KiB.
 
     A write that is larger, with nothing collected before it, is a chunk of its own.
     """
     chunks: list[bytes] = []
     waiting = b""
-    for event in events:
-        rest = event
+    for each in writes:
+        rest = each
         while len(waiting) + len(rest) > GO_BUFFER:
             taken = len(rest) if not waiting else GO_BUFFER - len(waiting)
             chunks.append(waiting + rest[:taken])
@@ -109,11 +113,14 @@ def pages(kind: str, items: list[bytes]) -> list[bytes]:
     """Return the pages of a list; page N is fetched with the continue token ``N``."""
     count = -(-len(items) // canned.PAGE)
     return [
-        canned.list_document(
-            kind,
-            items[number * canned.PAGE : (number + 1) * canned.PAGE],
-            continue_=str(number + 1) if number + 1 < count else "",
+        chunked(
+            canned.list_writes(
+                kind,
+                items[number * canned.PAGE : (number + 1) * canned.PAGE],
+                continue_=str(number + 1) if number + 1 < count else "",
+            )
         )
+        + LAST_CHUNK
         for number in range(count)
     ]
 
@@ -227,30 +234,24 @@ class Connection:
         """Send the whole list, or the page its limit and continue ask for."""
         pods = path.endswith("/pods")
         all_pages = self.answers.pod_pages if pods else self.answers.config_map_pages
-        if "fieldSelector" not in query and (query.get("limit", "0") != "0" or query.get("continue")):
-            self.send(200, all_pages[int(query.get("continue") or 0)])
-            return
         if "fieldSelector" in query:  # how kr8s reads one object
-            self.send(200, self.answers.one_pod_list)
-            return
-        body = self.answers.pod_list if pods else self.answers.config_map_list
-        if "gzip" in headers.get("accept-encoding", "") and self.kind.bytes_per_second is not None:
-            self.send_compressed(body)
+            self.write(CHUNKED + self.answers.one_pod_list)
+        elif query.get("limit", "0") != "0" or query.get("continue"):
+            self.write(CHUNKED + all_pages[int(query.get("continue") or 0)])
+        elif pods and "gzip" in headers.get("accept-encoding", "") and self.kind.bytes_per_second is not None:
+            self.send_compressed(self.answers.pod_list_writes)
         else:
-            self.send(200, body)
+            self.write(CHUNKED + (self.answers.pod_list if pods else self.answers.config_map_list))
 
-    def send_compressed(self, body: bytes) -> None:
-        """Compress a list while it is sent, at level 1 and in chunks, as the API server does with 128 KiB and more."""
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
-        self.write(head + b"Transfer-Encoding: chunked\r\n\r\n")
+    def send_compressed(self, writes: list[bytes]) -> None:
+        """Compress a list while it is sent, at level 1, as the API server does with 128 KiB and more."""
+        self.write(CHUNKED.replace(b"Transfer", b"Content-Encoding: gzip\r\nTransfer"))
         packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-        view = memoryview(body)
-        for start in range(0, len(view), STEP):
-            packed = packer.compress(view[start : start + STEP])
+        for each in writes:
+            packed = packer.compress(each)
             if packed:
-                self.write(b"%x\r\n%b\r\n" % (len(packed), packed))
-        packed = packer.flush()
-        self.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(packed), packed))
+                self.write(chunked([packed]))
+        self.write(chunked([packer.flush()]) + LAST_CHUNK)
 
     def send_watch(self, path: str, query: dict[str, str]) -> None:
         """Send the events at once, then stay silent until the client goes, as a quiet watch does."""
@@ -259,21 +260,19 @@ class Connection:
             body = self.answers.pod_initial_events if pods else self.answers.config_map_initial_events
         else:
             body = self.answers.pod_events if pods and query.get("resourceVersion") != "999999" else b""
-        self.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
-        self.write(body)
+        self.write(CHUNKED + body)
         with contextlib.suppress(OSError):
             self.stream.recv(1)
         raise ConnectionAbortedError
 
-    def send(self, status: int, body: bytes, *, content_type: str = "application/json", extra: str = "") -> None:
-        """Send a whole answer with its length."""
+    def send(self, status: int, body: bytes, *, content_type: str = "application/json") -> None:
+        """Send a whole answer as Go does: with its length if it is short, otherwise as one chunk."""
         reason = {200: "OK", 201: "Created"}.get(status, "Not Found")
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
-        )
-        self.write(head.encode() + body if len(body) < 65_536 else head.encode())
-        if len(body) >= 65_536:
-            self.write(body)
+        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\n".encode()
+        if len(body) <= GO_BUFFER:
+            self.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+        else:
+            self.write(b"%bTransfer-Encoding: chunked\r\n\r\n%b%b" % (head, chunked([body]), LAST_CHUNK))
 
     def write(self, data: bytes) -> None:
         """Send all of `data`, no faster than the link is."""
