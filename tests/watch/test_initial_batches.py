@@ -54,11 +54,13 @@ def _keys(state: Any) -> list[str]:
 
 def test_batches_are_part_of_the_state() -> None:
     """With the events before and between them; what comes again counts as it came last."""
-    batches = [[thing("b", 2), thing("c", 3)], [thing("b", 4), {**thing("x", 5), "metadata": {**_cluster_scoped}}]]
+    labelled = thing("b", 4)
+    labelled["metadata"]["labels"] = {"a": "b"}
+    batches = [[thing("b", 2), thing("c", 3)], [labelled, {**thing("x", 5), "metadata": {**_cluster_scoped}}]]
     loop, _ = _loop(_Batches(event("ADDED", "a", 1), batches, event("DELETED", "c", 6), END, lasts=300))
     state: Any = next(loop.signals())
     assert _keys(state) == ["ns/a", "ns/b", "x"]
-    assert state.by_key["ns/b"]["metadata"]["resourceVersion"] == "4"
+    assert state.by_key["ns/b"] == {**thing("b", 4), "metadata": {**thing("b", 4)["metadata"], "labels": {"a": "b"}}}
 
 
 _cluster_scoped = {"name": "x", "resourceVersion": "5", "uid": "uid-x"}

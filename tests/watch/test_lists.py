@@ -87,6 +87,28 @@ def test_null_items_are_none() -> None:
     assert _names(watcher) == []
 
 
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        ({"kind": "ThingList", "apiVersion": "test/v1"}, "Thing"),
+        ({"kind": "List", "apiVersion": "v1"}, None),
+        ({"kind": "ThingList"}, None),
+        ({"kind": "Things", "apiVersion": "test/v1"}, None),
+        ({"apiVersion": "test/v1"}, None),
+        ({"kind": 5, "apiVersion": "test/v1"}, None),
+    ],
+    ids=["list", "of anything", "no version", "no list", "no kind", "number"],
+)
+def test_objects_get_the_kind_their_list_says(head: dict[str, Any], kind: str | None) -> None:
+    """Where it says none they stay as they are; one that has its own keeps it."""
+    bare = {"metadata": {"name": "a", "resourceVersion": "1"}}
+    own = {"metadata": {"name": "b", "resourceVersion": "2"}, "kind": "Own", "apiVersion": "own/v1"}
+    watcher, _, _ = _watcher({"metadata": {"resourceVersion": "5"}, "items": [bare, own], **head}, Stream(lasts=300))
+    first, second = (item["object"] for item in watcher)
+    assert first.get("kind") == kind
+    assert (second["kind"], second["apiVersion"]) == ("Own", "own/v1")
+
+
 def test_what_is_no_list_later_is_asked_for_again() -> None:
     """Once there was a state, a broken answer is waited out and deletes nothing."""
     watcher, source, clock = _watcher(

@@ -241,11 +241,17 @@ def test_error_events_that_pass_are_ridden_over() -> None:
         {"type": "ADDED", "object": {"metadata": {"resourceVersion": "9"}}},
         {"type": "BOOKMARK", "object": {"kind": "Thing"}},
         {"type": "BOOKMARK", "object": {"metadata": {}}},
+        {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": ""}}},
+        {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": 9}}},
+        {"type": "ADDED", "object": {"metadata": {"name": "x", "resourceVersion": 9}}},
         {"type": "ADDED", "object": "text"},
         {"object": thing("x", 9)},
         {"type": ["ADDED"], "object": thing("x", 9)},
     ],
-    ids=["surprise", "no version", "empty version", "no name", "no metadata", "bookmark", "text", "no type", "list"],
+    ids=[
+        *("surprise", "no version", "empty version", "no name", "no metadata", "bookmark", "empty bookmark"),
+        *("number in bookmark", "number", "text", "no type", "list"),
+    ],
 )
 def test_frames_that_are_no_events_end_the_stream(frame: dict[str, Any]) -> None:
     """What has no type, object, name or version is not handed out; the watch goes on from before it."""
