@@ -112,6 +112,8 @@ class Reflector:
                         sink.replaced(signal.by_key, signal.resource_version)
                     else:
                         sink.bookmarked(signal.event["object"]["metadata"]["resourceVersion"])
+                    # Else a state would be held beside the store for as long as nothing happens after it.
+                    del signal
             # SystemExit too: nothing anywhere below may leave a store that silently ages.
             except BaseException as error:  # noqa: PERF203
                 _logger.exception("the informer of %s failed and starts anew", self._name)
