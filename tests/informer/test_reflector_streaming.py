@@ -80,8 +80,9 @@ def test_a_watch_after_a_streamed_state_that_expires_streams_again() -> None:
 
 
 @pytest.mark.parametrize("annotation", [None, "false", "True", ""])
-def test_a_bookmark_without_the_mark_ends_no_state(annotation: str | None) -> None:
+def test_a_bookmark_without_the_mark_ends_no_state(annotation: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """What the server sent may be a part: it is dropped, its version too, and the state is listed, for good."""
+    caplog.set_level(logging.INFO, "dynkube.watch")
     unmarked = bookmark(9)
     if annotation is not None:
         unmarked["object"]["metadata"]["annotations"] = {"k8s.io/initial-events-end": annotation}
@@ -97,6 +98,7 @@ def test_a_bookmark_without_the_mark_ends_no_state(annotation: str | None) -> No
     assert run.store.states[0] == {"a": "1", "b": "2"}
     assert run.store.versions[0] == "5"
     assert run.source.streams[0].closed
+    assert caplog.messages[0] == "the server does not mark the end of an initial state, listing instead"
 
 
 @pytest.mark.parametrize(
