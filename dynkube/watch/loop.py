@@ -246,7 +246,6 @@ class WatchLoop:
                             del objects  # or the last of them lived as long as the stream, changed or deleted since
                             if self._over():
                                 return
-                        objects = []  # not held for as long as the stream stands
                 elif meaning is Meaning.COMPLETE:
                     state, initial = State(initial, version), {}
                     yield state
