@@ -12,6 +12,7 @@ import random
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import ExitStack
 from typing import Any
 
@@ -51,13 +52,17 @@ class _Audience:
         self.wrong: list[str] = []
         self.told = 0
         self.changed = threading.Condition()
+        #: The last calls, to tell what led to something wrong.
+        self._calls: deque[str] = deque(maxlen=400)
 
     def on_add(self, obj: dict[str, Any], is_initial: bool) -> None:
         """Take note of an addition."""
+        self._call("add", obj, is_initial)
         self._note(obj, None, known=False)
 
     def on_update(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         """Take note of an update, which has to follow on what was told before."""
+        self._call("update", new, old["metadata"]["resourceVersion"])
         self._note(new, old, known=True)
 
     def on_delete(self, obj: dict[str, Any], is_missed: bool) -> None:
@@ -65,10 +70,16 @@ class _Audience:
         with self.changed:
             self.told += 1
             uid = obj["metadata"]["uid"]
+            self._call("delete", obj, is_missed)
             if self.live.pop(uid, None) is None:
-                self.wrong.append(f"deleted without having been added: {object_key(obj)}")
+                self._complain("deleted without having been added", obj)
             self.deleted.add(uid.encode())  # a copy, not a part of the informer's object
             self.changed.notify_all()
+
+    def forget(self) -> None:
+        """Drop what is remembered of the past."""
+        self.deleted.clear()
+        self._calls.clear()
 
     def versions(self) -> dict[str, str]:
         """Return the version of what is there, by name."""
@@ -80,11 +91,20 @@ class _Audience:
             uid = obj["metadata"]["uid"]
             before = self.live.get(uid)
             if (before is not None) is not known or uid.encode() in self.deleted:
-                self.wrong.append(f"{'updated' if known else 'added'} out of turn: {object_key(obj)}")
+                self._complain(f"{'updated' if known else 'added'} out of turn", obj)
             if old is not None and before is not None and old != before:
-                self.wrong.append(f"an update that does not follow on the last: {object_key(obj)}")
+                self._complain("an update that does not follow on the last", obj)
             self.live[uid] = obj
             self.changed.notify_all()
+
+    def _call(self, kind: str, obj: dict[str, Any], more: object) -> None:
+        metadata = obj["metadata"]
+        self._calls.append(f"{object_key(obj)} {kind} {metadata['uid'][:8]} {metadata['resourceVersion']} {more}")
+
+    def _complain(self, what: str, obj: dict[str, Any]) -> None:
+        key = object_key(obj)
+        led_to_it = [call for call in self._calls if call.startswith(f"{key} ")][-8:]
+        self.wrong.append("\n".join([f"{what}: {key}", *led_to_it]))
 
 
 class _Followed:
@@ -138,7 +158,7 @@ class _Followed:
         contents = {object_key(obj): obj.get("data", obj.get("spec")) for obj in listed}
         assert {object_key(obj): obj.get("data", obj.get("spec")) for obj in stored} == contents
         for audience in self.audiences:
-            assert not audience.wrong, audience.wrong
+            assert not audience.wrong, "\n".join(audience.wrong)
             told = {object_key(obj): obj["metadata"]["resourceVersion"] for obj in audience.live.values()}
             assert told == expected
         assert all(handler.backlog == 0 for handler in self.handlers)
@@ -150,7 +170,7 @@ class _Followed:
         """Drop what the test itself keeps of requests and deletions, and the connections that are not in use."""
         self.proxy.arrivals.clear()
         for audience in self.audiences:
-            audience.deleted.clear()
+            audience.forget()
         self.transport._processes[os.getpid()].route.pool.distrust()
 
 

@@ -16,7 +16,7 @@ SEED = int(os.environ.get("DYNKUBE_CHAOS_SEED", "1"))
 #: Requests that may arrive from one informer in any second.
 MOST = 5
 #: Blocks of memory that may come and go with what each thread has in hand: a few objects, decoded.
-IN_HAND = 400
+IN_HAND = 120
 #: Blocks that may come and go where no thread is left: what was measured itself, caches of the standard library.
 LOOSE = 45
 
