@@ -14,8 +14,9 @@ _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 class ChunkedBody:
     """Takes what a connection delivers, cut anywhere, and gives back the body.
 
-    The API server sends a chunk per watch event. http.client reads one chunk a call; taking all that arrived together
-    halves the cost of a burst of events and of a long list, and lets their JSON be parsed together.
+    The API server sends a chunk for each large event, and for a few small ones together. http.client reads one chunk a
+    call; taking all that arrived together lets their JSON be parsed together. Saves 6 % of 5,000 watch events, and with
+    a chunk an event half of an informer's initial state of 50,000 config maps.
     """
 
     def __init__(self) -> None:
