@@ -66,21 +66,6 @@ def exchange(
 class LiveResponse(HTTPResponse):
     """An answer whose body is still on its connection."""
 
-    __slots__ = (
-        "_chunked",
-        "_connection",
-        "_deadline",
-        "_ended",
-        "_guard",
-        "_loaded",
-        "_place",
-        "_pool",
-        "_raw",
-        "_stopped",
-        "_timeout",
-        "_unhook",
-    )
-
     def __init__(
         self,
         raw: http.client.HTTPResponse,
