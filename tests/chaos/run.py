@@ -158,7 +158,9 @@ class _Followed:
         contents = {object_key(obj): obj.get("data", obj.get("spec")) for obj in listed}
         assert {object_key(obj): obj.get("data", obj.get("spec")) for obj in stored} == contents
         for audience in self.audiences:
-            assert not audience.wrong, "\n".join(audience.wrong)
+            if audience.wrong:
+                asked = [arrival.target.partition("?")[2] for arrival in self.proxy.arrivals]
+                raise AssertionError("\n".join([*audience.wrong[:5], "requests:", *asked]))
             told = {object_key(obj): obj["metadata"]["resourceVersion"] for obj in audience.live.values()}
             assert told == expected
         assert all(handler.backlog == 0 for handler in self.handlers)
