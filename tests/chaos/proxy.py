@@ -249,19 +249,20 @@ class _Link:
     def _answers(self) -> None:
         try:
             while data := self._upstream.recv(_RECEIVED):
-                if self.fault is not None and not self._spoil(data):
-                    return
-                if self.fault is None:
+                fault = self.fault  # once: it may be struck, and is over when it was, at any moment
+                if fault is None:
                     self._client.sendall(data)
+                elif not self._spoil(fault, data):
+                    return
         except OSError:
             pass
         finally:
             if self.fault not in {"half-open", "stall", "silence"}:
                 self.close()
 
-    def _spoil(self, data: bytes) -> bool:
+    def _spoil(self, fault: str, data: bytes) -> bool:
         """Treat a piece of an answer as the fault says; return whether the relay goes on."""
-        fault, place = self.fault, int(self._place * len(data))
+        place = int(self._place * len(data))
         if fault == "delay":
             self._over.wait(0.02)
             self._client.sendall(data)
