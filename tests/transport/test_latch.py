@@ -99,7 +99,7 @@ def test_a_latch_may_be_set_in_the_middle_of_anything() -> None:
 
 
 def test_a_request_may_be_cancelled_in_the_middle_of_registering() -> None:
-    """Whenever a handler cancels, each callback is called once, or was taken back in time: never both, never neither."""
+    """Whenever a handler cancels, each callback is called once or was taken back in time: never both, never neither."""
     at = 0
     while True:
         at += 1
