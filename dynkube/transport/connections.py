@@ -47,10 +47,6 @@ class Connection:
         """Set how long the socket may block."""
         self.sock.settimeout(seconds)
 
-    def readable(self) -> bool:
-        """Tell whether more has arrived, or the end has."""
-        return wait_for_read(self.sock, timeout=0.0)
-
     def dropped(self) -> bool:
         """Tell whether an idle connection was closed by the other side: readable then means the end, or nonsense."""
         return wait_for_read(self.sock, timeout=0.0)

@@ -89,8 +89,6 @@ class HTTPResponse:
         self.url = url
         self.remark = ""
         self._body: bytes | None = body
-        #: `chunks()` makes one piece of what has arrived at once, up to about so many bytes.
-        self.burst = 0
 
     @property
     def media_type(self) -> str:

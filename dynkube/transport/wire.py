@@ -83,7 +83,6 @@ class LiveResponse(HTTPResponse):
         self.url = url
         self.remark = ""
         self._body = None
-        self.burst = 0
         self._loaded: list[bytes] | None = None
         self._raw = raw
         # Length 0 is that of an answer without a body (HEAD, 304), whatever its headers say.
@@ -191,8 +190,6 @@ class LiveResponse(HTTPResponse):
                     if not piece:
                         self._finish()
                         return
-                    if self.burst and self._deadline is None:
-                        piece = self._with_rest_of_burst(piece)
                 except NETWORK_ERRORS as error:
                     if self._stopped:
                         self._abort()
@@ -217,24 +214,6 @@ class LiveResponse(HTTPResponse):
                 raise http.client.IncompleteRead(b"", raw.length)
             large.append(piece)
         return large
-
-    def _with_rest_of_burst(self, piece: bytes) -> bytes:
-        """Return `piece` and what has arrived behind it, without waiting for more."""
-        connection = self._connection
-        pieces, size = [piece], len(piece)
-        while size < self.burst and connection.readable():
-            # A part of a TLS record is readable and yet nothing to read: it must not hold back what is complete.
-            connection.limit(0.0)
-            try:
-                piece = self._receive()
-            except NETWORK_ERRORS:
-                break  # what is broken breaks again at the next read, when this has been handed out
-            if not piece:
-                break
-            pieces.append(piece)
-            size += len(piece)
-        connection.limit(self._timeout.read)
-        return b"".join(pieces)
 
     def _receive(self) -> bytes:
         """Return the next piece of the body, nothing at its end; raises IncompleteRead if it ends too soon."""

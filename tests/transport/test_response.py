@@ -166,33 +166,6 @@ def test_chunks_cut_anywhere_make_the_same_lines(
     assert client.send(GET).read() == text
 
 
-def test_what_has_arrived_in_a_burst_comes_in_one_piece(
-    serve: Callable[..., Server], connect: Callable[..., Transport], tls: ssl.SSLContext, authority: Authority
-) -> None:
-    """However small the writes of the server, what waits already is joined while `burst` asks for that."""
-    seen, sent = threading.Event(), threading.Event()
-    lines = [b"line %d\n" % number for number in range(100)]
-
-    def handle(peer: Peer, request: Received) -> None:
-        peer.send(CHUNKED + chunk(b"first\n"))
-        assert seen.wait(10)
-        for line in lines:
-            peer.send(chunk(line))
-        sent.set()
-        peer.send(chunk(b""))
-
-    server = serve(handle, context=tls)
-    with connect(server, ca_data=authority.certificate).send(GET, stream=True) as response:
-        pieces = response.chunks()
-        assert next(pieces) == b"first\n"
-        seen.set()
-        assert sent.wait(10)
-        response.burst = 1 << 20
-        rest = list(pieces)
-    assert b"".join(rest) == b"".join(lines)
-    assert len(rest) < 10
-
-
 def test_gzip_is_asked_for_and_undone(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:
     """Compressed bodies are decompressed, whole or streamed, in several members too."""
     text = b"".join(b"line %d\n" % number for number in range(1000))
