@@ -31,7 +31,7 @@ class WireRequest:
 class OneRequestServer:
     """Listens on loopback, takes one request, answers `answer`, and keeps what came."""
 
-    def __init__(self, answer: bytes = b"{}") -> None:
+    def __init__(self, answer: bytes = b'{"kind":"ShirtList","items":[]}') -> None:
         self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(10)
