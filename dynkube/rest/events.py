@@ -129,11 +129,7 @@ class EventStream(Iterator[dict[str, Any]]):
                 if not block and held.size < ENOUGH:
                     continue
             if held.size:
-                added, lines_again = held.take()
-                if added is not None:
-                    yield _Added(added)
-                del added  # or it lived until the next state, which never comes
-                block = lines_again + b"\n" + block if lines_again else block
+                block = (yield from _release(held)) + block
             if not block:
                 continue
             lines = block.split(b"\n")
@@ -152,10 +148,7 @@ class EventStream(Iterator[dict[str, Any]]):
         if self._closed:
             return
         if held.size:
-            added, lines_again = held.take()
-            if added is not None:
-                yield _Added(added)
-            rest.insert(0, lines_again + b"\n" * bool(lines_again))
+            rest.insert(0, (yield from _release(held)))
         remainder = yield from self._loose_values(b"".join(rest), last=True)
         if remainder:
             raise self._broken("ended in the middle of an event")
@@ -212,6 +205,15 @@ def _hold(block: bytes, held: AddedLines) -> bytes:
         return b""
     last = block.rfind(b"\n") + 1
     return block[last:] if last and held.hold(block[: last - 1]) else block
+
+
+def _release(held: AddedLines) -> Generator[_Added, None, bytes]:
+    """Yield the objects of what is held; return the lines instead, to go before what follows, if they hold none."""
+    objects, lines = held.take()
+    if objects is None:
+        return lines + b"\n"
+    yield _Added(objects)
+    return b""
 
 
 def _only_value(line: bytes) -> Any:
