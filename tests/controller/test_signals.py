@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from interrupting import interrupted
 from watch.fakes import FakeClock
 
 from controller.objects import MemoryObjects
 from dynkube.controller import EventRecorder, LeaderElector, WorkQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "prod"}}
-
-
-def _interrupted(call: Callable[[], object], at: int, handler: Callable[[], object]) -> bool:
-    """Run a call in a thread, and the handler in the middle of it before its line number `at`; say if it got there.
-
-    A signal handler runs between any two steps of the main thread, a trace function between any two lines of any.
-    """
-    lines = 0
-
-    def trace(frame: Any, kind: str, _: Any) -> Any:
-        nonlocal lines
-        if kind == "line":
-            lines += 1
-            if lines == at:
-                sys.settrace(None)
-                handler()
-                return None
-        return trace
-
-    def run() -> None:
-        sys.settrace(trace)
-        try:
-            call()
-        finally:
-            sys.settrace(None)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(20)
-    assert not thread.is_alive(), f"it hangs, interrupted before line {at}"
-    return lines >= at
 
 
 @pytest.mark.parametrize("first", range(5))
@@ -66,7 +34,7 @@ def test_a_signal_handler_may_stop_an_election(first: int) -> None:
         elector = LeaderElector(
             objects, "lock", "me", on_started_leading=lead, on_new_leader=told.append, clock=FakeClock()
         )
-        reached = _interrupted(elector.run, at, elector.stop)
+        reached = interrupted(elector.run, at, elector.stop)
         assert all(ended.is_set() for ended in begun)
         assert not elector.is_leader
         if not reached:
@@ -100,7 +68,7 @@ def test_a_signal_handler_may_shut_a_queue_down() -> None:
             except BaseException as error:  # noqa: BLE001 - told by the test
                 failures.append(error)
 
-        reached = _interrupted(use, at, lambda queue=queue: queue.shut_down(drop=True))  # type: ignore[misc]
+        reached = interrupted(use, at, lambda queue=queue: queue.shut_down(drop=True))  # type: ignore[misc]
         assert failures == []
         queue.shut_down(drop=True)
         assert queue.get(0) is None
@@ -119,7 +87,7 @@ def test_a_signal_handler_may_close_a_recorder() -> None:
         def report(recorder: EventRecorder = recorder, taken: list[str] = taken) -> None:
             taken.extend(reason for reason in ("First", "Second") if recorder.event(POD, "Normal", reason, "m"))
 
-        reached = _interrupted(report, at, lambda recorder=recorder: recorder.close(10.0))  # type: ignore[misc]
+        reached = interrupted(report, at, lambda recorder=recorder: recorder.close(10.0))  # type: ignore[misc]
         assert recorder.close(10.0)
         assert {event["reason"] for event in objects.stored.values()} >= set(taken)
     assert at > 30

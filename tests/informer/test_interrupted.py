@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from interrupting import interrupted
 from watch.fakes import page, thing
 
 from dynkube.errors import InvalidRequestError
@@ -47,37 +47,11 @@ class _Quiet:
 
 
 def _interrupted(call: Callable[[], object], at: int, handler: Callable[[], object]) -> bool:
-    """Run a call in a thread and the handler in the middle of it, before its line number `at`; say if it got there.
-
-    Python runs signal handlers in the main thread between any two steps; a trace function comes between any two lines
-    of any thread, which is the same to the code that is interrupted.
-    """
-    lines = 0
-
-    def trace(frame: Any, kind: str, _: Any) -> Any:
-        nonlocal lines
-        if kind == "line":
-            lines += 1
-            if lines == at:
-                sys.settrace(None)
-                handler()
-                return None
-        return trace
-
-    def run() -> None:
-        sys.settrace(trace)
-        try:
+    def unless_stopped() -> None:
+        with suppress(InvalidRequestError):  # it was stopped before it took the handler
             call()
-        except InvalidRequestError:
-            pass  # it was stopped before it took the handler
-        finally:
-            sys.settrace(None)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(20)
-    assert not thread.is_alive(), f"it hangs, interrupted before line {at}"
-    return lines >= at
+    return interrupted(unless_stopped, at, handler)
 
 
 @pytest.mark.parametrize("what", ["wait", "wait for a handler", "add", "remove", "start", "stop"])

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from interrupting import interrupted
 
 from dynkube.transport import Cancellation
 from dynkube.transport.latch import Latch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def test_everyone_who_waits_is_woken() -> None:
@@ -59,40 +55,13 @@ def test_a_wait_ends_with_its_time(timeout: float) -> None:
     assert latch.wait(timeout)
 
 
-def _interrupted(call: Callable[[], object], at: int, handler: Callable[[], object]) -> bool:
-    """Run a call in a thread and the handler before its line number `at`; say whether it got that far."""
-    lines = 0
-
-    def trace(frame: Any, kind: str, _: Any) -> Any:
-        nonlocal lines
-        lines += kind == "line"
-        if kind == "line" and lines == at:
-            sys.settrace(None)
-            handler()
-            return None
-        return trace
-
-    def run() -> None:
-        sys.settrace(trace)
-        try:
-            call()
-        finally:
-            sys.settrace(None)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(10)
-    assert not thread.is_alive(), f"it hangs, interrupted before line {at}"
-    return lines >= at
-
-
 def test_a_latch_may_be_set_in_the_middle_of_anything() -> None:
     """A handler that sets the latch between any two lines of waiting and setting ends the one and harms no other."""
     at = 0
     while True:
         at += 1
         latch = Latch()
-        if not _interrupted(lambda latch=latch: (latch.wait(0.0), latch.set(), latch.wait(5.0)), at, latch.set):  # type: ignore[misc]
+        if not interrupted(lambda latch=latch: (latch.wait(0.0), latch.set(), latch.wait(5.0)), at, latch.set):  # type: ignore[misc]
             break
         assert latch.is_set()
     assert at > 8
@@ -116,7 +85,7 @@ def test_a_request_may_be_cancelled_in_the_middle_of_registering() -> None:
             cancellation.on_cancel(lambda: calls.append(3))
             cancellation.cancel()
 
-        if not _interrupted(work, at, cancellation.cancel):
+        if not interrupted(work, at, cancellation.cancel):
             break
         assert sorted([*calls, *(number for number, back in enumerate(taken_back) if back)]) == [0, 1, 2, 3]
     assert at > 20
