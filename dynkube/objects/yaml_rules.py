@@ -148,6 +148,8 @@ def _yaml_documents(text: str, file: str | None) -> Iterator[tuple[Any, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
+        if "nesting depth" in problem:  # libyaml's own limit, since 0.2.6: it reads ahead of what `_check_depth` counts
+            problem = "nested too deeply"
         raise ManifestError(problem, file=file, document=document, line=mark.line + 1 if mark else line) from None
     except yaml.YAMLError as error:
         raise ManifestError(str(error).splitlines()[0], file=file, document=document, line=line) from None
