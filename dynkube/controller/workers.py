@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING, Generic
 
 from dynkube.controller.work_queue import Item, WorkQueue
 from dynkube.errors import Conflict, InvalidRequestError
+from dynkube.watch.clock import countdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +50,13 @@ class Workers(Generic[Item]):
         What waits in the queue is dropped; with `drain` it is worked on first, within the same time. A `reconcile` that
         is running is not interrupted. Another `stop` from another thread ends a drain.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        left = countdown(timeout)
         if drain:
             self._queue.drain(timeout)
         self._queue.shut_down(drop=True)
         for thread in self._threads:
             if thread is not threading.current_thread() and thread.is_alive():
-                thread.join(None if until is None else max(0.0, until - time.monotonic()))
+                thread.join(left())
         return not any(thread.is_alive() for thread in self._threads)
 
     def __enter__(self) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from dynkube.informer.shared import SharedInformer
 from dynkube.selectors import FieldSelector, LabelSelector
 from dynkube.selectors import field_selector as checked_fields
 from dynkube.selectors import label_selector as checked_labels
-from dynkube.watch.clock import SYSTEM_CLOCK
+from dynkube.watch.clock import SYSTEM_CLOCK, countdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,11 +107,10 @@ class InformerFactory:
         """
         with self._lock:
             started = {selection: self._informers[selection] for selection in self._started}
-        until = None if timeout is None else self._clock.monotonic() + timeout
+        left = countdown(timeout, self._clock)
         synced = {}
         for selection, informer in started.items():
-            left = None if until is None else max(0.0, until - self._clock.monotonic())
-            synced[selection] = informer.wait_for_sync(left)
+            synced[selection] = informer.wait_for_sync(left())
         return synced
 
     def shutdown(self, timeout: float | None = 1.0) -> bool:
@@ -120,14 +118,10 @@ class InformerFactory:
         # No lock: a signal handler may come in the middle of what holds it.
         self._stopped = True
         informers = list(self._informers.values())
-        until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
+        left = countdown(timeout)  # threads end in real time
         for informer in informers:
             informer.stop(0.0)
-        return all(
-            tuple(
-                informer.stop(None if until is None else max(0.0, until - time.monotonic())) for informer in informers
-            )
-        )
+        return all(tuple(informer.stop(left()) for informer in informers))
 
     def __enter__(self) -> Self:
         self.start()

@@ -6,7 +6,6 @@ import inspect
 import logging
 import random as random_module
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from dynkube.errors import InvalidRequestError
@@ -24,7 +23,7 @@ from dynkube.informer.lister import Lister
 from dynkube.informer.reflector import Reflector
 from dynkube.informer.transforms import share_unchanged
 from dynkube.transport.latch import Latch
-from dynkube.watch.clock import SYSTEM_CLOCK, Clock
+from dynkube.watch.clock import SYSTEM_CLOCK, Clock, countdown
 from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import object_key
 
@@ -129,14 +128,13 @@ class SharedInformer:
         Returns whether they have; False at once when the informer is stopped, and for a handler that asks before it has
         been told everything itself.
         """
-        until = None if timeout is None else self._clock.monotonic() + timeout
+        left = countdown(timeout, self._clock)
         if not self._clock.wait(self._settled, timeout) or not self._synced:
             return False
         with self._lock:
             handlers = list(self._handlers)
         for handler in handlers:
-            left = None if until is None else max(0.0, until - self._clock.monotonic())
-            if not handler.wait_for_sync(left) and not handler.removed:
+            if not handler.wait_for_sync(left()) and not handler.removed:
                 return False
         return not self._stopped
 
@@ -168,12 +166,8 @@ class SharedInformer:
         handlers = [*self._handlers, *self._leaving]
         for handler in handlers:
             handler.close()
-        until = None if timeout is None else time.monotonic() + timeout  # threads end in real time
-        ended = [self._reflector.stop(timeout)]
-        ended.extend(
-            handler.join(None if until is None else max(0.0, until - time.monotonic())) for handler in handlers
-        )
-        return all(ended)
+        left = countdown(timeout)  # threads end in real time
+        return all([self._reflector.stop(timeout), *(handler.join(left()) for handler in handlers)])
 
     def __enter__(self) -> Self:
         self.start()

@@ -78,3 +78,11 @@ class SystemClock:
 
 #: The default everywhere a clock can be handed in; it has no state.
 SYSTEM_CLOCK = SystemClock()
+
+
+def countdown(timeout: float | None, clock: Clock = SYSTEM_CLOCK) -> Callable[[], float | None]:
+    """Return what tells how many of `timeout` seconds are left, for several waits within one limit; None: no limit."""
+    if timeout is None:
+        return lambda: None
+    until = clock.monotonic() + timeout
+    return lambda: max(0.0, until - clock.monotonic())

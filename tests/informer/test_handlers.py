@@ -368,7 +368,7 @@ def test_stopping_takes_its_time_once(server: MemoryServer, monkeypatch: pytest.
     informer = SharedInformer(server)
     for _ in range(3):
         informer.add_handler(**Recorder().functions)
-    monkeypatch.setattr("dynkube.informer.shared.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("dynkube.watch.clock.time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(HandlerRegistration, "join", join)
     assert informer.stop(5.0) is False
     assert allowed == [5.0, 0.0, 0.0]

@@ -304,7 +304,7 @@ def test_shutting_down_takes_its_time_once(monkeypatch: pytest.MonkeyPatch) -> N
     factory = InformerFactory(_Sources())
     factory.informer(PODS)
     factory.informer(THINGS)
-    monkeypatch.setattr("dynkube.informer.factory.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("dynkube.watch.clock.time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(SharedInformer, "stop", stop)
     assert factory.shutdown(3.0) is False
     assert allowed == [0.0, 0.0, 3.0, 0.0]
