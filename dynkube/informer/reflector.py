@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynkube.objects import JSONObject
+    from dynkube.rest.known_members import KnownMembers
     from dynkube.watch.clock import Clock
     from dynkube.watch.protocol import ListerWatcher
 
@@ -55,6 +56,7 @@ class Reflector:
         backoff: Backoff | None,
         clock: Clock,
         random: Callable[[], float],
+        known: KnownMembers | None = None,
     ) -> None:
         if page_size is not None and page_size < 1:
             raise InvalidRequestError(f"page_size is a number of objects from 1, not {page_size!r}")
@@ -68,6 +70,7 @@ class Reflector:
         )
         self._idle_timeout = idle_timeout
         self._on_error = on_error
+        self._known = known
         self._clock = clock
         self._random = random
         self._backoff = backoff if backoff is not None else Backoff(clock=clock, random=random)
@@ -98,6 +101,7 @@ class Reflector:
             clock=self._clock,
             random=self._random,
             on_error=self._failed,
+            known=self._known,
         )
 
     def _run(self) -> None:

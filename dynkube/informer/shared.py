@@ -22,6 +22,7 @@ from dynkube.informer.indexer import (
 from dynkube.informer.lister import Lister
 from dynkube.informer.reflector import Reflector
 from dynkube.informer.transforms import share_unchanged
+from dynkube.rest.known_members import KnownMembers
 from dynkube.transport.latch import Latch
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock, countdown
 from dynkube.watch.protocol import IDLE_TIMEOUT
@@ -98,6 +99,8 @@ class SharedInformer:
             backoff=backoff,
             clock=clock,
             random=random,
+            # A transform may change in place what it gets, and what is stored is not what was decoded.
+            known=None if transform is not None else KnownMembers(self._stored),
         )
 
     # State
@@ -249,6 +252,9 @@ class SharedInformer:
         with self._lock:
             if self._synced:
                 handler.push(*(Delta(DeltaType.SYNC, object_key(obj), obj, obj) for obj in self.indexer.values()))
+
+    def _stored(self, obj: JSONObject) -> JSONObject | None:
+        return self.indexer.get(object_key(obj))
 
     # What the reflector tells
 

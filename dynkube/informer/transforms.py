@@ -46,5 +46,7 @@ def share_unchanged(old: JSONObject, new: JSONObject) -> None:
         return
     # True == 1 in Python. A spec whose type changed so has another generation; a status has none, and stays itself.
     for key, value in new.items():
-        if key not in _OWN and key in old and old[key] == value:
-            new[key] = old[key]
+        if key not in _OWN and key in old:
+            known = old[key]
+            if known is not value and known == value:
+                new[key] = known

@@ -49,8 +49,8 @@ class AddedLines:
         self.size += len(block)
         return True
 
-    def take(self) -> tuple[list[Any] | None, bytes]:
-        """Return the objects of the lines held and b"", or None and the lines if they are not what they look like.
+    def take(self) -> tuple[list[Any] | None, list[bytes]]:
+        """Return the objects of the lines held, None if these are not what they look like, and the lines, in blocks.
 
         Nothing is held afterwards.
         """
@@ -64,12 +64,12 @@ class AddedLines:
             del parts
             objects: list[Any] = loads(text)
         except (ValueError, RecursionError):
-            return None, b"\n".join(lines)
+            return None, lines
         if len(objects) != count or (head and len(common) != 2):
-            return None, b"\n".join(lines)
+            return None, lines
         if head:
             kind, api_version = common["kind"], common["apiVersion"]
             for obj in objects:
                 obj["kind"] = kind
                 obj["apiVersion"] = api_version
-        return objects, b""
+        return objects, lines

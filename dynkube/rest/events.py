@@ -14,6 +14,7 @@ from dynkube.rest.decoding import excerpt
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from dynkube.rest.known_members import KnownMembers
     from dynkube.transport import HTTPResponse
 
 #: What `metav1.WatchEvent` may say happened; ERROR is raised, not yielded.
@@ -37,12 +38,13 @@ class EventStream(Iterator[dict[str, Any]]):
     RequestTimeoutError when nothing came for longer than the read timeout. After any of these it is closed.
     """
 
-    __slots__ = ("_ahead", "_closed", "_frames", "_initial", "_response")
+    __slots__ = ("_ahead", "_closed", "_frames", "_initial", "_known", "_response")
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
         self._closed = False
         self._initial = False
+        self._known: KnownMembers | None = None
         self._frames = self._decode()
         self._ahead: list[Any] = []  # the frame at which `added` ended, if any
 
@@ -96,6 +98,13 @@ class EventStream(Iterator[dict[str, Any]]):
         finally:
             self._initial = False
 
+    def recall(self, known: KnownMembers) -> None:
+        """Take what events repeat of their object from what is known of it: to be said before the first is asked for.
+
+        The objects share it, so nobody may change them.
+        """
+        self._known = known
+
     def __enter__(self) -> EventStream:  # noqa: PYI034 - Self is not in the typing of Python 3.10
         return self
 
@@ -113,6 +122,7 @@ class EventStream(Iterator[dict[str, Any]]):
         Frames end with a newline; nothing forbids others (pretty-printing proxies), so what does not parse line by
         line is taken up by `_loose_values`.
         """
+        read = _only_value if self._known is None else self._known_value
         rest: list[bytes] = []
         held = AddedLines()
         for piece in self._response.chunks():
@@ -129,14 +139,14 @@ class EventStream(Iterator[dict[str, Any]]):
                 if not block and held.size < ENOUGH:
                     continue
             if held.size:
-                block = (yield from _release(held)) + block
+                block = (yield from self._release(held)) + block
             if not block:
                 continue
             lines = block.split(b"\n")
             del block
             lines.reverse()
             while lines:
-                value = _only_value(lines[-1])
+                value = read(lines[-1])
                 if value is None:
                     lines.reverse()
                     remainder = yield from self._loose_values(b"\n".join(lines))
@@ -148,10 +158,26 @@ class EventStream(Iterator[dict[str, Any]]):
         if self._closed:
             return
         if held.size:
-            rest.insert(0, (yield from _release(held)))
+            rest.insert(0, (yield from self._release(held)))
         remainder = yield from self._loose_values(b"".join(rest), last=True)
         if remainder:
             raise self._broken("ended in the middle of an event")
+
+    def _known_value(self, line: bytes) -> Any:
+        """Return what `_only_value` does, with what the line repeats taken from what is known."""
+        value = None if self._known is None else self._known.decode(line)
+        return _only_value(line) if value is None else value
+
+    def _release(self, held: AddedLines) -> Generator[_Added, None, bytes]:
+        """Yield the objects of what is held; return the lines instead, to go before what follows, if they hold none."""
+        objects, blocks = held.take()
+        if objects is None:
+            return b"\n".join(blocks) + b"\n"
+        if self._known is not None:
+            self._known.see(blocks, objects)
+        del blocks
+        yield _Added(objects)
+        return b""
 
     def _loose_values(self, data: bytes, *, last: bool = False) -> Generator[Any, None, bytes]:
         """Yield the JSON values `data` begins with, whatever separates them; return the rest."""
@@ -205,15 +231,6 @@ def _hold(block: bytes, held: AddedLines) -> bytes:
         return b""
     last = block.rfind(b"\n") + 1
     return block[last:] if last and held.hold(block[: last - 1]) else block
-
-
-def _release(held: AddedLines) -> Generator[_Added, None, bytes]:
-    """Yield the objects of what is held; return the lines instead, to go before what follows, if they hold none."""
-    objects, lines = held.take()
-    if objects is None:
-        return lines + b"\n"
-    yield _Added(objects)
-    return b""
 
 
 def _only_value(line: bytes) -> Any:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dynkube.objects import JSONObject
+    from dynkube.rest.known_members import KnownMembers
     from dynkube.watch.clock import Alarm
     from dynkube.watch.machine import Policy
     from dynkube.watch.protocol import EventStream, ListerWatcher
@@ -69,7 +70,8 @@ class WatchLoop:
     """The endless sequence of states and changes of one selection of objects.
 
     `signals()` is to be iterated once, by one thread; `stop()` may be called from any. The sequence ends `deadline`
-    seconds after the iteration began. `on_error` is told each failure that is ridden over, before the pause.
+    seconds after the iteration began. `on_error` is told each failure that is ridden over, before the pause. `known` is
+    handed to streams that can recall what they need not decode; it is for those who change no object they get.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class WatchLoop:
         clock: Clock = SYSTEM_CLOCK,
         random: Callable[[], float] = random_module.random,
         on_error: Callable[[Exception], None] | None = None,
+        known: KnownMembers | None = None,
     ) -> None:
         self._source = source
         self._machine = WatchMachine(policy)
@@ -91,6 +94,7 @@ class WatchLoop:
         self._random = random
         self._idle_timeout = idle_timeout
         self._on_error = on_error
+        self._known = known
         self._cancellation = Cancellation()
         # No lock: `stop` in a signal handler comes in the middle of what its own thread does here.
         self._stopped = Latch()
@@ -156,6 +160,7 @@ class WatchLoop:
 
     def _list(self, page: ListPage) -> Iterator[State]:
         listed, self._listed = self._listed, {}
+        self._forget()
         if self._held_back():
             return
         try:
@@ -193,6 +198,8 @@ class WatchLoop:
             left = max(self._deadline - self._clock.monotonic(), 0.001)
             server_timeout = min(server_timeout, max(1, math.ceil(left)))
         initial = action.send_initial_events
+        if initial:
+            self._forget()
         since = self._clock.monotonic()
         try:
             stream = self._source.watch(
@@ -213,6 +220,9 @@ class WatchLoop:
             self._stream = None
             stream.close()
             return
+        recall = getattr(stream, "recall", None)
+        if self._known is not None and recall is not None:
+            recall(self._known)
         self._machine.opened(since)
         if self._failures:
             _logger.info(
@@ -313,6 +323,10 @@ class WatchLoop:
                 self._clock.wait(self._stopped, left)
             self._hasty_at = self._clock.monotonic()
         return self._over()
+
+    def _forget(self) -> None:
+        if self._known is not None:
+            self._known.forget()  # or what is gone by now would be remembered for ever
 
     def _over(self) -> bool:
         if self._stopped.is_set():

@@ -96,7 +96,7 @@ class Writer:
         if self._kind == "services":
             obj["spec"] = {"ports": [{"port": 80}]}
         else:
-            obj["data"] = {"text": "ZGF0" * self._rng.randrange(1, 200)}
+            obj["data"] = {"text": "ZGF0" * self._rng.randrange(1, 600)}  # some so long that they are not decoded again
         return obj
 
     def _surely(self, call: Callable[[], Any]) -> Any:

@@ -18,11 +18,12 @@ def test_blocks_come_out_as_one_list(head: str) -> None:
     """What was held in several blocks is one list of objects, in order."""
     texts = [f'{{{head}"n":{number},"s":"}}{{[]"}}' for number in range(7)]
     held = AddedLines()
-    for block in (texts[:1], texts[1:4], texts[4:]):
-        assert held.hold(b"\n".join(_line(text) for text in block))
+    blocks = [b"\n".join(_line(text) for text in block) for block in (texts[:1], texts[1:4], texts[4:])]
+    for block in blocks:
+        assert held.hold(block)
     objects, lines = held.take()
     assert objects == [json.loads(text) for text in texts]
-    assert lines == b""
+    assert lines == blocks
     assert held.size == 0
 
 
@@ -69,4 +70,4 @@ def test_what_only_looks_like_it_comes_out_as_it_went_in(texts: list[str]) -> No
     block = b"\n".join(f'{{"type":"ADDED","object":{text}}}'.encode("utf-8", "surrogateescape") for text in texts)
     held = AddedLines()
     assert held.hold(block)
-    assert held.take() == (None, block)
+    assert held.take() == (None, [block])
