@@ -58,7 +58,11 @@ class DeltaFIFO:
     def __init__(self, *, coalesce: bool = False, clock: Clock = SYSTEM_CLOCK) -> None:
         self._coalesce = coalesce
         self._clock = clock
-        self._filled = threading.Condition()
+        lock = threading.RLock()
+        self._filled = threading.Condition(lock)
+        self._emptied = threading.Condition(lock)
+        self._idle = False  # whether the handler's thread waits for deltas, and has let go of those before
+        self._late = False  # whether it was waited for in vain since it last did
         self._deltas: deque[Delta] = deque()
         self._by_key: dict[str, list[Delta]] = {}
         self._closed = False
@@ -105,8 +109,24 @@ class DeltaFIFO:
                 left = None if until is None else until - self._clock.monotonic()
                 if left is not None and left <= 0:
                     break
+                self._idle, self._late = True, False
+                self._emptied.notify_all()
                 self._clock.wait(self._filled, left)
+                self._idle = False
             return []
+
+    def wait_idle(self, timeout: float) -> None:
+        """Block until everything has been told, at most `timeout` seconds.
+
+        Not at all once closed, nor after a wait in vain until everything has been told in the end: a slow handler holds
+        up nobody twice.
+        """
+        with self._filled:
+            if not self._late:
+                self._late = not self._emptied.wait_for(self._all_told, timeout)
+
+    def _all_told(self) -> bool:
+        return self._closed or (self._idle and not self._deltas and not self._by_key)
 
     def close(self) -> None:
         """Forget what waits and wake the thread that waits for it; may be called again, by a signal handler too."""
@@ -117,6 +137,7 @@ class DeltaFIFO:
             self._deltas.clear()
             self._by_key.clear()
             self._filled.notify_all()
+            self._emptied.notify_all()
 
 
 def _merge(waiting: list[Delta], delta: Delta) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("dynkube.informer")
 
+#: Seconds for which the thread that reads events waits for a handler to be told those before.
+_MOMENT = 0.005
+
 #: Called with the object and whether it was there before the handler.
 OnAdd: TypeAlias = "Callable[[JSONObject, bool], object]"
 #: Called with the old and the new object; both are the same object at a resync.
@@ -113,6 +116,10 @@ class HandlerRegistration:
     def push(self, *deltas: Delta) -> None:
         """Queue what is to be told."""
         self._queue.push(*deltas)
+
+    def catch_up(self) -> None:
+        """Let the handler be told what waits, for a moment; one that was too slow for that before is left alone."""
+        self._queue.wait_idle(_MOMENT)
 
     def close(self) -> None:
         """Drop what waits and end the thread after the call that is running."""

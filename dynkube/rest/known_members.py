@@ -7,17 +7,18 @@ state of every object has that rest already, decoded; of its text a digest is en
 from __future__ import annotations
 
 import json
+import os
 import re
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynkube.objects import JSONObject
 
-#: Characters from which on decoding a member costs more than its digest does.
-LARGE = 1024
+#: Characters from which on decoding a member costs more than its digest does. Hashes of 32 bits are no digests.
+LARGE = 1024 if sys.hash_info.width >= 64 else sys.maxsize
 
 #: How the API server begins an event, up to the first brace of the object's metadata.
 _BEGIN = re.compile(r'\{"type":"([A-Z]+)","object":\{((?:"(?:kind|apiVersion)":"[^"\\]*",){0,2})"metadata":(?=\{)')
@@ -30,12 +31,9 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _raw_decode = json.JSONDecoder().raw_decode
 
 
-class _Member(NamedTuple):
-    """The text of a member's value: whoever meets it again knows what it means and where it ends."""
-
-    name: str
-    length: int
-    digest: bytes
+#: What is remembered of a member: its name, how long the text of its value is, and the digest of that text. Who meets
+#: the text again knows what it means and where it ends.
+_Member: TypeAlias = tuple[str, int, int]
 
 
 class KnownMembers:
@@ -51,6 +49,9 @@ class KnownMembers:
 
     def __init__(self, stored: Callable[[JSONObject], JSONObject | None]) -> None:
         self._stored = stored
+        # Who may write objects must not be able to make two of one hash, not even where PYTHONHASHSEED is known.
+        # hashlib would let other threads run meanwhile, at the cost of a third of the rate of events.
+        self._salt = os.urandom(16).hex()
         self._head: tuple[str, JSONObject] = ("", {})
         #: By uid: the version and the large members of the text that was last seen.
         self._seen: dict[str, tuple[str, list[_Member]]] = {}
@@ -83,7 +84,7 @@ class KnownMembers:
         self._see(obj, [] if kind == "DELETED" else members)
         return {"type": kind, "object": obj}
 
-    def see(self, blocks: list[bytes], objects: list[JSONObject]) -> None:
+    def see(self, blocks: list[bytes], objects: list[Any]) -> None:
         """Remember the large members of ADDED events that were decoded otherwise: blocks of lines, an object to each.
 
         Where most are small it is left at that: looking for the others would take longer than they do.
@@ -92,8 +93,9 @@ class KnownMembers:
             return
         lines = (line for block in blocks for line in block.split(b"\n"))
         for line, obj in zip(lines, objects, strict=True):
-            if len(line) >= LARGE:
-                self._see(obj, _members_of(line.decode(), obj))
+            # What else such a line may hold, others judge.
+            if len(line) >= LARGE and isinstance(obj, dict) and isinstance(obj.get("metadata"), dict):
+                self._see(obj, self._found(line.decode(), obj))
 
     def _begun(self, head: str) -> JSONObject:
         """Return a new object with the members before its metadata, which all objects of a watch have in common."""
@@ -111,9 +113,8 @@ class KnownMembers:
                 return stored, members
         return {}, []
 
-    @staticmethod
     def _take(
-        text: str, position: int, obj: JSONObject, stored: JSONObject, members: list[_Member]
+        self, text: str, position: int, obj: JSONObject, stored: JSONObject, members: list[_Member]
     ) -> tuple[int, list[_Member]]:
         """Add the members at `position` to the object; return where they end and those that are large.
 
@@ -124,16 +125,16 @@ class KnownMembers:
             key, start = name[1], name.end()
             if key in obj:
                 raise ValueError(key)
-            for member in members:
-                if member.name == key and _digest(text[start : start + member.length]) == member.digest:
+            for known, length, digest in members:
+                if known == key and self._digest(text[start : start + length]) == digest:
                     obj[key] = stored[key]
-                    position = start + member.length
-                    large.append(member)
+                    position = start + length
+                    large.append((key, length, digest))
                     break
             else:
                 obj[key], position = _raw_decode(text, start)
                 if position - start >= LARGE:
-                    large.append(_Member(key, position - start, _digest(text[start:position])))
+                    large.append((key, position - start, self._digest(text[start:position])))
         return position, large
 
     def _see(self, obj: JSONObject, members: list[_Member]) -> None:
@@ -144,31 +145,29 @@ class KnownMembers:
         elif isinstance(uid, str):
             self._seen.pop(uid, None)
 
+    def _found(self, text: str, obj: JSONObject) -> list[_Member]:
+        """Return the large members of an object that was decoded from the event `text`, as far as they are found in it.
 
-def _members_of(text: str, obj: JSONObject) -> list[_Member]:
-    """Return the large members of an object that was decoded from the event `text`, as far as they are found in it.
+        A quote inside a string is escaped, so a name in quotes, a colon and a brace are what they look like. Where they
+        come once only they are those of the member, for nothing nested has them, and it ends where the next one begins.
+        """
+        if _BEGIN.match(text) is None or '": ' in text or '" :' in text:
+            return []  # spaced otherwise than the API server does: the same name could be there in another form
+        found: list[_Member] = []
+        end = len(text) - len(_END)
+        for name, value in reversed(obj.items()):
+            if name in _HEAD:
+                continue  # before all others in the text, wherever they are in the object
+            begin = f'"{name}":{{'
+            at = text.find(begin) if isinstance(value, dict) and _PLAIN.fullmatch(name) else -1
+            if at < 0 or text.find(begin, at + 1) >= 0:
+                end = -1
+                continue
+            start = at + len(begin) - 1
+            if end - start >= LARGE:
+                found.append((name, end - start, self._digest(text[start:end])))
+            end = at - 1
+        return found
 
-    A quote inside a string is escaped, so a name in quotes, a colon and a brace are what they look like. Where they
-    come once only they are those of the member, for nothing nested has them, and it ends where the next one begins.
-    """
-    if _BEGIN.match(text) is None or '": ' in text or '" :' in text:
-        return []  # spaced otherwise than the API server does: the same name could be there in another form
-    found: list[_Member] = []
-    end = len(text) - len(_END)
-    for name, value in reversed(obj.items()):
-        if name in _HEAD:
-            continue  # before all others in the text, wherever they are in the object
-        begin = f'"{name}":{{'
-        at = text.find(begin) if isinstance(value, dict) and _PLAIN.fullmatch(name) else -1
-        if at < 0 or text.find(begin, at + 1) >= 0:
-            end = -1
-            continue
-        start = at + len(begin) - 1
-        if end - start >= LARGE:
-            found.append(_Member(name, end - start, _digest(text[start:end])))
-        end = at - 1
-    return found
-
-
-def _digest(text: str) -> bytes:
-    return sha256(text.encode(), usedforsecurity=False).digest()
+    def _digest(self, text: str) -> int:
+        return hash(self._salt + text)

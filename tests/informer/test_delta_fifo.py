@@ -239,3 +239,70 @@ def test_pop_gives_up_when_its_time_is_over() -> None:
     clock.advance(1.0)
     thread.join(10)
     assert got == [[]]
+
+
+class _Consumer:
+    """A thread that takes what is there, as a handler's does, and is slow when told to be."""
+
+    def __init__(self, queue: DeltaFIFO) -> None:
+        self.queue = queue
+        self.allowed = threading.Event()
+        self.allowed.set()
+        self.taken = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self.queue.closed:
+            if self.queue.pop(60):
+                self.taken.set()
+                assert self.allowed.wait(60)
+
+    def close(self) -> None:
+        """End the thread."""
+        self.allowed.set()
+        self.queue.close()
+        self.thread.join(60)
+
+
+@pytest.mark.parametrize("coalesce", [False, True])
+def test_one_can_wait_until_everything_has_been_told(coalesce: bool) -> None:
+    """When the thread that tells comes back for more it has let go of what was there."""
+    consumer = _Consumer(DeltaFIFO(coalesce=coalesce))
+    for _ in range(100):
+        consumer.queue.push(_delta(ADDED))
+        consumer.queue.wait_idle(60)
+        assert len(consumer.queue) == 0
+        assert consumer.taken.is_set()
+        consumer.taken.clear()
+    consumer.close()
+
+
+def test_who_is_slow_is_waited_for_once() -> None:
+    """After a wait in vain there is none until everything has been told."""
+    consumer = _Consumer(DeltaFIFO())
+    consumer.allowed.clear()
+    consumer.queue.push(_delta(ADDED))
+    consumer.queue.wait_idle(0.01)
+    consumer.queue.wait_idle(3600)  # the limit of the test is shorter
+    assert consumer.taken.wait(60)
+    consumer.queue.push(_delta(ADDED))
+    consumer.queue.wait_idle(3600)
+    consumer.allowed.set()
+    while len(consumer.queue) or consumer.queue._late:
+        consumer.queue.wait_idle(60)
+    consumer.queue.push(_delta(ADDED))
+    consumer.queue.wait_idle(60)
+    assert len(consumer.queue) == 0
+    consumer.close()
+
+
+def test_closing_ends_the_wait_for_what_has_not_been_told() -> None:
+    """Who waits does not outlast the queue."""
+    queue = DeltaFIFO()
+    queue.push(_delta(ADDED))
+    closing = threading.Timer(0.01, queue.close)
+    closing.start()
+    queue.wait_idle(3600)
+    closing.join()
+    queue.wait_idle(3600)

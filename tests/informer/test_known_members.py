@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from watch.fakes import FakeClock, bookmark, event, page, thing
 
 from dynkube.informer import SharedInformer
-from dynkube.objects import JSONObject
 from dynkube.rest.events import EventStream
 from dynkube.rest.known_members import LARGE, KnownMembers
 from dynkube.transport import HTTPResponse
 from dynkube.watch.loop import Change, State, WatchLoop
 from dynkube.watch.machine import Policy, Start
 from informer.recording import Recorder
+
+if TYPE_CHECKING:
+    from dynkube.objects import JSONObject
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 

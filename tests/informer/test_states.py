@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_deletion_brings_the_last_state(scene: _Scene) -> None:
     scene.event("DELETED", "a", 2, final=True)
     assert scene.told()[1:] == [("delete", "a", "2", False)]
     assert scene.recorder.objects[1]["final"]
+
+
+def test_handlers_are_told_before_many_states_wait(scene: _Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the collector is about to start, what waits is told first: it would find the states all alive."""
+    monkeypatch.setattr("dynkube.informer.handler._MOMENT", 60.0)
+    scene.state(1, thing("a", 1))
+    near = SimpleNamespace(get_count=lambda: (400, 0, 0), get_threshold=lambda: (700, 10, 10))
+    monkeypatch.setattr("dynkube.informer.shared.gc", near)
+    for version in range(2, 200):
+        scene.event("MODIFIED", "a", version)
+        assert scene.recorder.calls[-1] == ("update", "a", str(version), str(version - 1))
 
 
 # States

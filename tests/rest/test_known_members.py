@@ -211,6 +211,14 @@ def test_a_state_of_small_objects_is_not_looked_into() -> None:
     assert len(store.known) == 0
 
 
+@pytest.mark.parametrize("obj", [5, None, [LONG], {}, {"metadata": 5, "spec": {"a": LONG}}, {"spec": {"a": LONG}}])
+def test_a_state_of_what_is_no_object_is_left_to_others(obj: Any) -> None:
+    """Who reads the state says what is wrong with it; here nothing is remembered."""
+    store = Store()
+    store.known.see([line("ADDED", obj) + b" " * LARGE], [obj])
+    assert len(store.known) == 0
+
+
 NAMES = st.sampled_from(["spec", "status", "data", "kind", "metadata", "a.b", 'a":{"b', "ü", ""])
 TEXTS = st.sampled_from([LONG, "", '"spec":{', '},"status":{"', "\\", "ü" * LARGE, '": ', '" :', "]}"])
 VALUES = st.recursive(
