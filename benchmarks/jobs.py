@@ -77,7 +77,8 @@ JOBS = (
 
 #: An absolute promise of the issue: the process that pages through 5,000 pods stays under this many MB.
 ITERATE_PEAK_MB = 90.0
-#: Eight threads on two cores create at least this many times faster than one.
+#: Eight threads on two cores create at least this many times faster than one where a create takes its time. Where the
+#: answer is there at once all do Python under one lock: the floor gains little, and nothing is promised.
 CREATE_SPEED_UP = 1.5
 #: Over a slow link the default setting takes at most this many times as long as the best one, compressed or not.
 GZIP_DEFAULT = 1.1
