@@ -51,6 +51,7 @@ def recorded_failures() -> list[tuple[str, str, int, dict[str, Any]]]:
         (errors.AmbiguousError, errors.MappingError),
         (errors.AuthenticationError, errors.TransportError),
         (errors.ConnectFailedError, errors.TransportError),
+        (errors.ClientClosedError, errors.ConnectFailedError),
         (errors.TLSError, errors.TransportError),
         (errors.RequestTimeoutError, errors.TransportError),
         (errors.RequestTimeoutError, TimeoutError),

@@ -117,3 +117,7 @@ class _Signal:
 
     def bookmarked(self, resource_version: str) -> None:
         """Take note of nothing."""
+
+    def ended(self) -> None:
+        """Let nobody wait for a watch that was closed with its client."""
+        self.release()

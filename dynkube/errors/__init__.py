@@ -19,7 +19,7 @@
     ├── DiscoveryError
     ├── TransportError                   no usable HTTP answer
     │   ├── AuthenticationError
-    │   ├── ConnectFailedError
+    │   ├── ConnectFailedError ── ClientClosedError
     │   ├── TLSError
     │   ├── RequestTimeoutError (TimeoutError)
     │   └── ResponseError
@@ -60,6 +60,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequest",
     "BodyMismatchError",
+    "ClientClosedError",
     "ConfigError",
     "Conflict",
     "ConnectFailedError",
@@ -236,6 +237,10 @@ class AuthenticationError(TransportError):
 
 class ConnectFailedError(TransportError):
     """The connection was refused, reset or could not be made: unreachable host, unknown name, closed socket."""
+
+
+class ClientClosedError(ConnectFailedError):
+    """The client was closed: no request of it will ever be answered. Watches and informers end instead of trying on."""
 
 
 class TLSError(TransportError):

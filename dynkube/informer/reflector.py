@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from dynkube.errors import InvalidRequestError
+from dynkube.errors import ClientClosedError, InvalidRequestError
 from dynkube.transport.latch import Latch
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.loop import Change, State, WatchLoop
@@ -35,6 +35,9 @@ class Sink(Protocol):
 
     def bookmarked(self, resource_version: str) -> None:
         """Take note of a version up to which nothing else happened."""
+
+    def ended(self) -> None:
+        """Take note that nothing more will come."""
 
 
 class Reflector:
@@ -118,8 +121,13 @@ class Reflector:
                         sink.bookmarked(signal.event["object"]["metadata"]["resourceVersion"])
                     # Else a state would be held beside the store for as long as nothing happens after it.
                     del signal
+            except ClientClosedError as error:  # noqa: PERF203 - the loop is about what goes wrong
+                _logger.warning("the informer of %s ends, for its client was closed before it was stopped", self._name)
+                self._stopped.set()
+                self._failed(error)
+                self._sink.ended()
             # SystemExit too: nothing anywhere below may leave a store that silently ages.
-            except BaseException as error:  # noqa: PERF203
+            except BaseException as error:
                 _logger.exception("the informer of %s failed and starts anew", self._name)
                 if isinstance(error, Exception):
                     self._failed(error)

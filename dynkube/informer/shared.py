@@ -331,6 +331,10 @@ class SharedInformer:
         """Take note of a version up to which nothing else happened."""
         self.indexer.resource_version = resource_version
 
+    def ended(self) -> None:
+        """Stop: the client was closed."""
+        self.stop(0.0)
+
     def _push(self, deltas: tuple[Delta, ...]) -> None:
         for handler in self._handlers:
             handler.push(*deltas)

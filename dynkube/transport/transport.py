@@ -8,7 +8,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dynkube.config import UNSET, Timeout
-from dynkube.errors import ConfigError, ConnectFailedError, RequestTimeoutError, ResponseError, TLSError, TransportError
+from dynkube.errors import (
+    ClientClosedError,
+    ConfigError,
+    ConnectFailedError,
+    RequestTimeoutError,
+    ResponseError,
+    TLSError,
+    TransportError,
+)
 from dynkube.transport.backoff import backoff_from
 from dynkube.transport.cancellation import Cancellation
 from dynkube.transport.credentials import static_credentials
@@ -386,9 +394,9 @@ class _Call:
             limits.total,
         )
 
-    def closed(self) -> ConnectFailedError:
+    def closed(self) -> ClientClosedError:
         """Return what is raised once the client is closed, whatever a request under way met with."""
-        return ConnectFailedError("this client is closed", method=self.request.method, url=self.url)
+        return ClientClosedError("this client is closed", method=self.request.method, url=self.url)
 
     def check_cancelled(self) -> None:
         """Raise ConnectFailedError if the caller has cancelled the request."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynkube.errors import (
     BadRequest,
+    ClientClosedError,
     Invalid,
     RequestTimeoutError,
     ResponseError,
@@ -233,7 +234,9 @@ class WatchMachine:
     def failed(self, error: Exception, now: float) -> None:
         """Take note that what `action` asked for did not work out."""
         action = self.action
-        if isinstance(action, ListPage):
+        if isinstance(error, ClientClosedError):
+            self.action = Fail(error)  # however patient: it never passes
+        elif isinstance(action, ListPage):
             self._list_failed(action, error)
         elif isinstance(action, OpenStream):
             self._open_failed(action, error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynkube.config import Config
-from dynkube.errors import ConfigError, ConnectFailedError
+from dynkube.errors import ClientClosedError, ConfigError, ConnectFailedError
 from dynkube.transport import Cancellation, HTTPRequest, Transport
 from dynkube.transport import connections as connections_module
 from transport.servers import answer
@@ -86,7 +86,7 @@ def test_a_closed_client_refuses_requests(serve: Callable[..., Server], connect:
     client.close()
     client.close()
     assert client.open_connections == 0
-    with pytest.raises(ConnectFailedError, match="client is closed"):
+    with pytest.raises(ClientClosedError, match="client is closed"):
         client.send(GET)
     assert "closed" in repr(client)
 
