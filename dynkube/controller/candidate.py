@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from dynkube.controller.leases import LeaderRecord, LeaseLock, micro_time
-from dynkube.errors import AlreadyExists, Conflict, DynkubeError, NotFound
+from dynkube.errors import AlreadyExists, ClientClosedError, Conflict, DynkubeError, NotFound
 
 if TYPE_CHECKING:
     from dynkube.watch.clock import Clock
@@ -69,10 +69,13 @@ class Candidate:
     def attempt(self) -> bool:
         """Take the lease if it is free, renew it if it is ours; return whether it is ours now.
 
-        Whatever keeps the server from answering is logged and means no.
+        Whatever keeps the server from answering is logged and means no. Raises `ClientClosedError`, for that will not
+        change.
         """
         try:
             return self._renew_known() or self._take()
+        except ClientClosedError:
+            raise
         except (AlreadyExists, Conflict) as error:
             _logger.debug("lease %s: somebody else was faster: %s", self._lock.name, error)
             return False

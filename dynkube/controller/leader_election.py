@@ -129,7 +129,10 @@ class LeaderElector:
         self._cancellation.cancel()
 
     def run(self) -> None:
-        """Take part until leadership is lost or `stop` is called. May be called once."""
+        """Take part until leadership is lost or `stop` is called. May be called once.
+
+        Raises what `on_started_leading` raises, and `ClientClosedError` when the client is closed meanwhile.
+        """
         if self._begun:
             raise InvalidRequestError("an election is run once; make a new one to take part again")
         self._begun = True

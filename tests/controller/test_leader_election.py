@@ -14,7 +14,7 @@ from controller.simulation import SteppedClock
 from dynkube.controller import LeaderElector, LeaseLock
 from dynkube.controller.candidate import Candidate
 from dynkube.controller.leases import LeaderRecord, micro_time
-from dynkube.errors import ConnectFailedError, InvalidRequestError
+from dynkube.errors import ClientClosedError, ConnectFailedError, InvalidRequestError
 
 
 def _candidate(objects: Any, identity: str = "me", clock: Any = None, **options: Any) -> Candidate:
@@ -349,6 +349,29 @@ def test_a_server_that_does_not_answer_is_no(error: Exception) -> None:
     candidate = _candidate(objects)
     assert not candidate.attempt()
     assert not candidate.leads
+
+
+@pytest.mark.parametrize("leads", [False, True])
+def test_an_election_ends_with_its_client(leads: bool) -> None:
+    """A candidate whose client was closed can never lead (again): it says so instead of trying on."""
+    objects = _objects(None if leads else _lease("another"))
+    started, ended = threading.Event(), threading.Event()
+
+    def lead(over: threading.Event) -> None:
+        started.set()
+        assert over.wait(30)
+        ended.set()
+
+    def refuse(verb: str, name: str) -> None:
+        if not leads or started.is_set():
+            raise ClientClosedError("this client is closed")
+
+    objects.before = refuse
+    elector = _elector(objects, retry_period=0.01, on_started_leading=lead)
+    with pytest.raises(ClientClosedError):
+        elector.run()
+    assert started.is_set() == ended.is_set() == leads
+    assert not elector.is_leader
 
 
 def test_leadership_counts_from_the_sending() -> None:
