@@ -22,7 +22,7 @@ from dynkube.informer.indexer import (
 )
 from dynkube.informer.lister import Lister
 from dynkube.informer.reflector import Reflector
-from dynkube.informer.transforms import share_unchanged
+from dynkube.informer.transforms import drop_managed_fields, share_unchanged
 from dynkube.rest.known_members import KnownMembers
 from dynkube.transport.latch import Latch
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock, countdown
@@ -100,8 +100,8 @@ class SharedInformer:
             backoff=backoff,
             clock=clock,
             random=random,
-            # A transform may change in place what it gets, and what is stored is not what was decoded.
-            known=None if transform is not None else KnownMembers(self._stored),
+            # Another transform may change in place what it gets, and what is stored is not what was decoded.
+            known=KnownMembers(self._stored) if transform in (None, drop_managed_fields) else None,
         )
 
     # State

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from watch.fakes import FakeClock, bookmark, event, page, thing
 
-from dynkube.informer import SharedInformer
+from dynkube.informer import SharedInformer, drop_managed_fields
 from dynkube.rest.events import EventStream
 from dynkube.rest.known_members import LARGE, KnownMembers
 from dynkube.transport import HTTPResponse
@@ -117,6 +117,23 @@ def test_a_transform_gets_an_object_of_its_own() -> None:
     recorder.wait_calls(3)
     informer.stop()
     assert [obj["status"]["version"] for obj in recorder.objects[:3]] == ["1", "2", "3"]
+
+
+def test_without_managed_fields_as_much_is_known() -> None:
+    """Dropping them is in the metadata, which every event brings anew."""
+    events = [event("MODIFIED", "a", version, status=LONG) for version in (2, 3)]
+    for each in events:
+        each["object"]["metadata"]["managedFields"] = [{"manager": "me"}]
+    source = _Wire([event("ADDED", "a", 1, status=LONG), END, *events])
+    informer = SharedInformer(source, transform=drop_managed_fields)
+    recorder = Recorder()
+    informer.add_handler(**recorder.functions)
+    informer.start()
+    recorder.wait_calls(3)
+    informer.stop()
+    first, second, third = recorder.objects[:3]
+    assert first["status"] is second["status"] is third["status"]
+    assert "managedFields" not in third["metadata"]
 
 
 def test_thing_is_large_enough() -> None:
