@@ -104,7 +104,7 @@ def test_handlers_are_told_before_many_states_wait(scene: _Scene, monkeypatch: p
     """Where the collector is about to start, what waits is told first: it would find the states all alive."""
     monkeypatch.setattr("dynkube.informer.handler._MOMENT", 60.0)
     scene.state(1, thing("a", 1))
-    near = SimpleNamespace(get_count=lambda: (400, 0, 0), get_threshold=lambda: (700, 10, 10))
+    near = SimpleNamespace(get_count=lambda: (400, 0, 0), get_threshold=lambda: (700, 10, 10), isenabled=lambda: True)
     monkeypatch.setattr("dynkube.informer.shared.gc", near)
     for version in range(2, 200):
         scene.event("MODIFIED", "a", version)
