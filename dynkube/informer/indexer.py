@@ -168,7 +168,8 @@ class Indexer:
     def replace(self, objects: Iterable[JSONObject], resource_version: str) -> Replacement:
         """Make `objects` all there is, in one step for every reader, and return what that changed.
 
-        An object whose uid and resourceVersion are those of the one stored stays the one stored.
+        An object that is as stored stays the one stored. Its uid and resourceVersion do not tell: a definition that has
+        other defaults changes what is read of objects nobody wrote.
         """
         with self._lock:
             old_objects, changes = self._objects, Replacement()
@@ -176,7 +177,7 @@ class Indexer:
             for obj in objects:
                 key = object_key(obj)
                 old = old_objects.get(key)
-                present[key] = old if old is not None and same_version(old, obj) else obj
+                present[key] = old if old is not None and same_version(old, obj) and old == obj else obj
             self._objects = present
             for key, old in old_objects.items():
                 if key not in present:

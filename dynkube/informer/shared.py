@@ -313,7 +313,7 @@ class SharedInformer:
         new = self._transformed(obj)
         with self._lock:
             old = self.indexer.get(key)
-            if new is None or (old is not None and same_version(old, new)):
+            if new is None or (old is not None and same_version(old, new) and old == new):
                 self.indexer.resource_version = version
                 return
             if old is None:

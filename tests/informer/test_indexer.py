@@ -228,6 +228,14 @@ def test_replace_sees_another_object_of_the_same_name() -> None:
     assert indexer.replace([second], "2").written == [("ns/a", thing("a", 1, uid="first"), second)]
 
 
+def test_replace_sees_the_same_version_read_otherwise() -> None:
+    """Where a definition has other defaults now, objects are another thing with the version they had."""
+    before, after = thing("a", 1), thing("a", 1, mode="fast")
+    indexer = _indexer(before)
+    assert indexer.replace([after], "2").written == [("ns/a", before, after)]
+    assert indexer.get("ns/a") is after
+
+
 def test_replace_by_nothing_empties_the_store() -> None:
     """An empty state leaves no object and no index value."""
     indexer = _indexer(thing("a", zones=["x"]))

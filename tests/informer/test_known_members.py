@@ -102,6 +102,26 @@ def test_a_listed_state_is_known_from_the_first_event_on() -> None:
     store.close()
 
 
+def test_what_a_definition_adds_to_objects_is_not_lost() -> None:
+    """An object read anew may have its old version and new defaults: those are stored, told, and taken over."""
+    gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+    modern = {**LONG, "mode": "fast"}
+    informer = SharedInformer(
+        _Wire(
+            [event("ADDED", "a", 1, spec=LONG), END, gone],
+            [event("ADDED", "a", 1, spec=modern), bookmark(9, end=True), event("MODIFIED", "a", 10, spec=modern)],
+        )
+    )
+    recorder = Recorder()
+    informer.add_handler(**recorder.functions)
+    informer.start()
+    recorder.wait_calls(3)
+    informer.stop()
+    told = [(obj["metadata"]["resourceVersion"], obj["spec"]) for obj in recorder.objects]
+    assert told == [("1", LONG), ("1", modern), ("10", modern)]
+    assert informer.indexer.values() == recorder.objects[-1:]
+
+
 def test_a_transform_gets_an_object_of_its_own() -> None:
     """It may change it in place, so no part of it can be one that handlers have seen."""
 
