@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import BodyMismatchError, InvalidNameError, InvalidRequestError, NamespaceRequiredError
+from dynkube.rest.json_text import as_yaml
 
 if TYPE_CHECKING:
     from dynkube.dynamic.endpoint import Endpoint
@@ -27,7 +28,7 @@ def encode(body: Any) -> bytes:
     Raises InvalidRequestError that names the first field JSON has no form for: a date, NaN, bytes, a lone surrogate.
     """
     try:
-        return _ENCODER.encode(body).encode()
+        return as_yaml(_ENCODER.encode(body)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         place = _unencodable(body) if not isinstance(error, RecursionError) else ""
         raise InvalidRequestError(f"the body cannot be written as JSON{place}: {error}") from error

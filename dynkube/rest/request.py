@@ -11,6 +11,7 @@ from dynkube.config import UNSET, Timeout
 from dynkube.errors import InvalidNameError, InvalidRequestError
 from dynkube.names import GroupVersion
 from dynkube.rest.decoding import check_status, decode_object
+from dynkube.rest.json_text import as_yaml
 from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport.messages import HTTPRequest, HTTPResponse
 
@@ -45,7 +46,7 @@ def patch_media_type(type: str) -> str:  # noqa: A002 - the same word as in the 
 def encode_body(value: Any) -> bytes:
     """Return the compact UTF-8 JSON of `value`; raises InvalidRequestError for what JSON cannot hold (NaN, dates)."""
     try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        return as_yaml(json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"the body cannot be written as JSON: {error}") from None
 

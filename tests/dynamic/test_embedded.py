@@ -127,6 +127,13 @@ def test_an_object_read_can_be_applied(config_maps: Resource) -> None:
     assert config_maps.apply(read, field_manager="me", force=True)["data"] == {"k": "2"}
 
 
+@pytest.mark.parametrize("text", ["\x7f", " \x85 ", "x \u2028 y", "\u2029", "\u009f", "\uffff", "\ufeffé😀\\"])
+def test_any_text_can_be_applied(config_maps: Resource, text: str) -> None:
+    """What is applied comes back as it was: the server reads YAML, to which not every character is a character."""
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "text"}, "data": {"text": text}}
+    assert config_maps.apply(body, field_manager="me")["data"] == {"text": text}
+
+
 def test_a_conflict_names_the_fields(config_maps: Resource) -> None:
     """Applying another manager's field raises Conflict with one cause a field; force takes it over."""
     config_maps.apply({"metadata": {"name": "x"}, "data": {"k": "1"}}, field_manager="one")

@@ -158,6 +158,12 @@ def test_bodies_are_compact_utf8_json(client: RESTClient) -> None:
     assert raw.headers == (("Accept", "application/json, */*"),)
 
 
+def test_bodies_are_yaml_too(client: RESTClient) -> None:
+    """What is applied is read as YAML, which refuses some characters and takes others for the end of a line."""
+    request = client.patch("apply").abs_path("/x").body({"a": "\x7f \x85 \u2028\u2029\uffff\ufeff😀"}).build()
+    assert request.body == '{"a":"\\u007f \\u0085 \\u2028\\u2029\\uffff\ufeff😀"}'.encode()
+
+
 def test_headers_can_be_added(client: RESTClient) -> None:
     """Each value of a header is a line of its own; an Accept of one's own replaces the default."""
     request = client.get().abs_path("/x").header("Accept", "text/plain").header("X", "1", "2").build()
