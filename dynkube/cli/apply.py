@@ -87,14 +87,15 @@ class _Apply:
         view = cluster.view_of(manifest)
         name = nested_get(manifest, "metadata", "name")
         before = view.get_or_none(name) if name else None
+        dry_run = self.options.dry_run == "server"
         after = view.apply(
             manifest,
             field_manager=self.options.field_manager,
             force=self.options.force_conflicts,
-            dry_run=self.options.dry_run == "server",
+            dry_run=dry_run,
             field_validation=self.options.validate.capitalize(),
         )
-        print_written(after, _what_happened(before, after), self.options)
+        print_written(after, _what_happened(before, after, dry_run=dry_run), self.options)
         resource = cluster.dyn.mapper.resolve(manifest["apiVersion"], manifest["kind"])
         self.places.setdefault(resource, set()).add(nested_get(after, "metadata", "namespace", default=""))
         self.kept.add(nested_get(after, "metadata", "uid", default=""))
@@ -123,8 +124,10 @@ def _group_kind(cluster: Cluster, text: str) -> GroupKind:
     return cluster.find(text).gvk.group_kind
 
 
-def _what_happened(before: JSONObject | None, after: JSONObject) -> str:
+def _what_happened(before: JSONObject | None, after: JSONObject, *, dry_run: bool) -> str:
     if before is None:
         return "created"
+    if dry_run:  # stores nothing, and so leaves the resourceVersion: only the objects tell
+        return "unchanged" if before == after else "configured"
     unchanged = before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion")
     return "unchanged" if unchanged else "configured"

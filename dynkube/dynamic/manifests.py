@@ -85,11 +85,11 @@ def apply_manifests(
                 error.args = (f"{error}; its definition is among the manifests, but a dry run does not install it",)
             raise
         name = bodies.name_of(body, why="a manifest is applied to the object of that name")
-        before = view.metadata().get_or_none(name)
+        before = (view if dry_run else view.metadata()).get_or_none(name)
         after = view.apply(
             body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
         )
-        done.append(Applied(_outcome(before, after), after))
+        done.append(Applied(_outcome(before, after, dry_run=dry_run), after))
         api = view.api_resource()
         if api is not None:
             places.setdefault(api, set()).add((after.get("metadata") or {}).get("namespace", ""))
@@ -162,9 +162,11 @@ def _await(client: DynamicClient, definitions: list[JSONObject], deadline: float
         client.crds().wait_established(definition, timeout=left)
 
 
-def _outcome(before: JSONObject | None, after: JSONObject) -> Outcome:
+def _outcome(before: JSONObject | None, after: JSONObject, *, dry_run: bool) -> Outcome:
     if before is None:
         return "created"
+    if dry_run:  # stores nothing, and so leaves the resourceVersion: only the objects tell
+        return "unchanged" if before == after else "configured"
     same = before["metadata"].get("resourceVersion") == (after.get("metadata") or {}).get("resourceVersion")
     return "unchanged" if same else "configured"
 

@@ -74,6 +74,16 @@ class TestApply:
         manifest.write_text(json.dumps(config_map("a", {"k": "2"})))
         assert run("apply", "-f", str(manifest)).out == "configmap/a configured\n"
 
+    def test_a_dry_run_tells_what_would_change(self, run: Run, config_maps: Resource) -> None:
+        """A dry run leaves the resourceVersion as it is; what would change is called configured all the same."""
+        options = ("apply", "--dry-run=server", "-f", "-")
+        assert run("apply", "-f", "-", stdin=json.dumps(config_map("a", {"k": "1"}))).code == OK
+        same = run(*options, stdin=json.dumps(config_map("a", {"k": "1"})))
+        assert same.out == "configmap/a unchanged (server dry run)\n"
+        changed = run(*options, stdin=json.dumps(config_map("a", {"k": "2"})))
+        assert changed.out == "configmap/a configured (server dry run)\n"
+        assert config_maps.get("a")["data"] == {"k": "1"}
+
     def test_folder_and_recursion(self, run: Run, tmp_path: Path) -> None:
         """A folder's manifests are applied by name; `-R` adds the folders inside."""
         (tmp_path / "inner").mkdir()

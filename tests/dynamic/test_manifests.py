@@ -152,6 +152,14 @@ def test_what_changed_is_said(client: DynamicClient) -> None:
     assert done(client.apply_manifests([second], field_manager="me")) == ["ConfigMap/x unchanged"]
 
 
+def test_a_dry_run_tells_what_would_change(client: DynamicClient) -> None:
+    """A dry run leaves the resourceVersion as it is; what would change is called configured all the same."""
+    client.apply_manifests([obj("ConfigMap", "kept"), obj("ConfigMap", "changed")], field_manager="me")
+    wanted = [obj("ConfigMap", "kept"), {**obj("ConfigMap", "changed"), "data": {"k": "new"}}]
+    outcomes = [each.outcome for each in client.apply_manifests(wanted, field_manager="me", dry_run=True)]
+    assert outcomes == ["unchanged", "configured"]
+
+
 def test_a_dry_run_changes_nothing(client: DynamicClient) -> None:
     """With dry_run the server says what would happen, and nothing is stored or pruned."""
     client.apply_manifests([obj("ConfigMap", "old")], field_manager="me")
