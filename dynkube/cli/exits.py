@@ -111,6 +111,8 @@ def _refusal(error: StatusError) -> str:
     reason = error.reason or str(error.code)
     message = error.message or str(error)
     if reason == "Invalid":
+        # Of what has neither kind nor name the server's message begins with the gap they leave.
+        message = message.strip().removeprefix('"" is invalid: ')
         return f"The request is invalid: {message}" if " is invalid" not in message else f"The {message}"
     hint = f" ({error.hint})" if error.hint else ""
     return f"Error from server ({reason}): {message}{hint}"

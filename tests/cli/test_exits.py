@@ -79,6 +79,10 @@ class TestCodes:
                 {"code": 422, "reason": "Invalid", "message": 'Pod "a" is invalid: spec: Required value'},
                 'The Pod "a" is invalid: spec: Required value',
             ),
+            (
+                {"code": 422, "reason": "Invalid", "message": ' "" is invalid: patch: Invalid value: "x": no'},
+                'The request is invalid: patch: Invalid value: "x": no',
+            ),
             ({"code": 500, "message": "one\ntwo"}, "Error from server (500): one two"),
         ],
     )
