@@ -85,7 +85,15 @@ def _fields(field: Field, *, recursive: bool) -> Iterator[str]:
 
 def _wrapped(text: str, margin: int) -> Iterator[str]:
     for paragraph in text.splitlines():
-        yield textwrap.fill(paragraph, WIDTH, initial_indent=" " * margin, subsequent_indent=" " * margin)
+        # A word is left whole, however long: most long ones are URLs, for somebody to copy.
+        yield textwrap.fill(
+            paragraph,
+            WIDTH,
+            initial_indent=" " * margin,
+            subsequent_indent=" " * margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def _json(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,7 @@ from dynkube.cli.exits import OK, USAGE
 
 if TYPE_CHECKING:
     from cli.running import Finished, Run
+    from dynkube.dynamic import DynamicClient
 
 
 def names(shown: Finished) -> set[str]:
@@ -109,3 +110,28 @@ class TestVersion:
         assert shown.code == USAGE
         assert shown.lines[0].startswith("Client Version: ")
         assert "/nowhere/config" in shown.err
+
+
+class TestExplain:
+    def test_addresses_are_left_whole(self, run: Run, dyn: DynamicClient, namespace: str) -> None:
+        """A long URL in a description is not broken at a hyphen or at the margin: it is there to be copied."""
+        url = f"https://example.com/{'contributors-of-design/' * 4}api-conventions.md#metadata"
+        field = {"type": "string", "description": f"More of this is to be read, as everything, at: {url}"}
+        group, plural = f"{namespace}.example.com", "leaflets"
+        version: dict[str, Any] = {"name": "v1", "served": True, "storage": True}
+        version["schema"] = {"openAPIV3Schema": {"type": "object", "properties": {"at": field}}}
+        definition = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}"},
+            "spec": {
+                "group": group,
+                "scope": "Cluster",
+                "names": {"plural": plural, "kind": "Leaflet"},
+                "versions": [version],
+            },
+        }
+        dyn.crds().install(definition, field_manager="test")
+        shown = run("explain", f"{plural}.at", f"--api-version={group}/v1")
+        assert shown.code == OK
+        assert f"    {url}" in shown.lines
