@@ -187,6 +187,11 @@ def test_merge_keys_are_followed() -> None:
     assert load_yaml("base: &b {x: 1, y2: 2}\nmine: {<<: *b, x: 3}")["mine"] == {"x": 3, "y2": 2}
 
 
+def test_a_merge_key_that_is_a_value_is_text() -> None:
+    """`<<` where no key stands is a string, as Go reads it: kubectl prints such a value without quotes."""
+    assert load_yaml("a: <<\nb: [<<, x]\n<<: {c: 1}") == {"a": "<<", "b": ["<<", "x"], "c": 1}
+
+
 def test_aliases_do_not_share() -> None:
     """Two uses of one anchor are two values: changing one leaves the other."""
     loaded = load_yaml("a: &x {k: [1]}\nb: *x")

@@ -276,6 +276,7 @@ def _loader(base: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
         ("float", KubernetesLoader.construct_number),
         ("binary", KubernetesLoader.construct_binary),
         ("timestamp", KubernetesLoader.construct_scalar),
+        ("merge", KubernetesLoader.construct_scalar),  # `<<` where it is no key
     ):
         KubernetesLoader.yaml_constructors[prefix + tag] = construct
     return KubernetesLoader
