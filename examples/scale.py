@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dynkube
+from dynkube.controller import retry_on_conflict
 
 NAMESPACE = "dynkube-scale"
+
+
+def with_replicas(scale: dict[str, Any], replicas: int) -> dict[str, Any]:
+    """Return a scale with other replicas; its version makes replacing it a conflict if it changed meanwhile."""
+    return {**scale, "spec": {"replicas": replicas}}
 
 
 def main(dyn: dynkube.DynamicClient) -> None:
@@ -25,8 +33,7 @@ def main(dyn: dynkube.DynamicClient) -> None:
     scale = deployments.subresource("scale")
     current = scale.get("web")
     print(current["kind"], "of", current["apiVersion"], "says", current["spec"]["replicas"])
-    current["spec"]["replicas"] = 4
-    scale.update(current)
+    retry_on_conflict(lambda: scale.update(with_replicas(scale.get("web"), 4)))
     print("replaced:", deployments.get("web")["spec"]["replicas"])
     print("patched:", scale.patch("web", {"spec": {"replicas": 2}})["spec"]["replicas"])
     dyn.resource("namespaces").delete(NAMESPACE)

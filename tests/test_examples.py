@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynkube.testing import APIServer
+from dynkube.testing import APIServer, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +94,21 @@ def test_each_example_does_what_it_says(name: str, kubeconfig: Path) -> None:
     for line in EXPECTED[name]:
         assert line in printed[position:], done.stdout
         position = printed.index(line, position) + 1
+
+
+def test_scaling_with_controllers_about(tmp_path: Path) -> None:
+    """Where controllers write to the deployment as well, as in every cluster, replacing its scale is tried again."""
+    with APIServer(simulate=Simulation(delay=0.001)) as server:
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "scale.py")],
+            env={**os.environ, "KUBECONFIG": str(server.write_kubeconfig(tmp_path / "config"))},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == EXPECTED["scale"]
 
 
 def test_a_table_is_printed_in_columns(kubeconfig: Path) -> None:
