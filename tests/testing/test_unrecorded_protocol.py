@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testing.calling import CMS, config_map
-from testing.unrecorded import APPLY, MERGE, N, Step, invalid, run
+from testing.unrecorded import APPLY, APPS, MERGE, N, Step, invalid, run, template
 
 if TYPE_CHECKING:
     from testing.calling import Caller
+
+WEB = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web"},
+    "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "a"}}, "template": template()},
+}
 
 
 def test_methods_without_a_route(call: Caller) -> None:
@@ -127,3 +134,36 @@ def test_delete_options(call: Caller) -> None:
         Step("nothing chosen", "DELETE", f"{CMS}?labelSelector=zork", code=200, values={"items": []}),
         Step("default", "DELETE", "/api/v1/namespaces/default", code=403, reason="Forbidden"),
     )
+
+
+def test_a_scale_is_applied(call: Caller) -> None:
+    """Server-side apply of a scale knows who owns the object's replicas: a conflict, until it is forced."""
+    run(call, Step("object", "PATCH", f"{APPS}/deployments/web?fieldManager=one", WEB, APPLY))
+    path = f"{APPS}/deployments/web/scale?fieldManager=hpa"
+    wanted: dict[str, Any] = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 3},
+    }
+    message = 'Apply failed with 1 conflict: conflict with "one": .spec.replicas'
+    run(
+        call,
+        Step("conflict", "PATCH", path, wanted, APPLY, code=409, reason="Conflict", message=message),
+        Step("kind", "PATCH", path, {**wanted, "kind": "Deployment"}, APPLY, code=400, reason="BadRequest"),
+        Step("force", "PATCH", f"{path}&force=true", wanted, APPLY, code=200, values={"spec.replicas": 3}),
+    )
+    fields = call("GET", f"{APPS}/deployments/web").json["metadata"]["managedFields"]
+    assert fields[0] == {
+        "manager": "hpa",
+        "operation": "Apply",
+        "apiVersion": "apps/v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {"f:replicas": {}}},
+        "subresource": "scale",
+    }
+    assert "f:replicas" not in fields[1]["fieldsV1"]["f:spec"]
+    again = call("PATCH", path, {**wanted, "spec": {"replicas": 4}}, **APPLY)
+    assert (again.status, again.json["spec"]) == (200, {"replicas": 4})
+    back = call("PATCH", f"{APPS}/deployments/web?fieldManager=one", WEB, **APPLY)
+    assert back.json["details"]["causes"][0]["message"] == 'conflict with "hpa" with subresource "scale"'

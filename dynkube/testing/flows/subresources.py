@@ -18,6 +18,8 @@ from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.negotiation import BODY_TYPES, JSON, YAML
 from dynkube.testing.http.options import DeleteOptions, write_options
 from dynkube.testing.objects.decoding import decode, redecode
+from dynkube.testing.patches import scale_fields, server_side_apply
+from dynkube.testing.patches.managed_fields import Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,6 +139,8 @@ def _scale(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     if call.route.verb == "get":
         record = cluster.get(resource, call.key)
         return ObjectAnswer(scale_of(resource, cluster.shown(resource, record)))
+    if call.content_type == writing.APPLY_PATCH:
+        return _applied_scale(call, resource)
     patching = call.route.verb == "patch"
     options = write_options(call.route.query, "PatchOptions" if patching else "UpdateOptions")
     sent = None if patching else _body(call, sub, options.field_validation)
@@ -154,6 +158,40 @@ def _scale(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
         if version:
             obj["metadata"]["resourceVersion"] = version
         change = writing.change_of(call, options, subresource="scale")
+        answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
+    return ObjectAnswer(scale_of(resource, answer.document))
+
+
+def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
+    """Apply a Scale: who owns the object's replicas owns the scale's, and the other way round."""
+    options = write_options(call.route.query, "PatchOptions", applying=True)
+    applied = writing.configuration(call, options)
+    change = writing.change_of(call, options, subresource="scale", recorded=True)
+    cluster = call.cluster
+    with cluster.store.transaction():
+        record = cluster.get(resource, call.key)
+        old = cluster.shown(resource, record)
+        live = scale_of(resource, old)
+        path = tuple(f"f:{name}" for name in _scale_paths(resource)[0])
+        owned = Ownership.read(old["metadata"].get("managedFields"))
+        live["metadata"]["managedFields"] = scale_fields.of_scale(owned, path).write()
+        scale = server_side_apply.apply(
+            live,
+            applied,
+            manager=change.manager,
+            force=bool(options.force),
+            api_version=live["apiVersion"],
+            subresource="scale",
+            schema=cluster.schemas.schema_for(_SCALE),
+            time=None,
+        )
+        replicas = _checked_replicas((scale.get("spec") or {}).get("replicas", 0), call.route.name)
+        obj = _with_replicas(resource, copy.deepcopy(old), replicas)
+        mine = Ownership.read(scale["metadata"].get("managedFields"))
+        obj["metadata"]["managedFields"] = scale_fields.of_object(owned, mine, path, resource.api_version).write()
+        version = applied["metadata"].get("resourceVersion")
+        if version:
+            obj["metadata"]["resourceVersion"] = version
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
     return ObjectAnswer(scale_of(resource, answer.document))
 

@@ -406,9 +406,8 @@ def _object(document: Any) -> dict[str, Any]:
     return document
 
 
-def _apply(call: Call, resource: Resource) -> ObjectAnswer:
-    options = write_options(call.route.query, "PatchOptions", applying=True)
-    cluster, schema = call.cluster, call.cluster.schema_of(resource)
+def configuration(call: Call, options: WriteOptions) -> dict[str, Any]:
+    """Return what the request applies; warnings go to the call. Raises a 400 Failure."""
     repeated: list[str] = []
     applied = server_side_apply.parse(call.request.body, repeated)
     if repeated and options.field_validation == "Strict":
@@ -422,6 +421,14 @@ def _apply(call: Call, resource: Resource) -> ObjectAnswer:
         raise failures.bad_request("metadata.managedFields must be nil")
     check_name(call, metadata)
     check_namespace(call, metadata)
+    return applied
+
+
+def _apply(call: Call, resource: Resource) -> ObjectAnswer:
+    options = write_options(call.route.query, "PatchOptions", applying=True)
+    cluster, schema = call.cluster, call.cluster.schema_of(resource)
+    applied = configuration(call, options)
+    metadata = applied["metadata"]
     change = change_of(call, options, subresource=call.route.subresource, recorded=True)
     with cluster.store.transaction():
         record = cluster.store.get(resource.collection, call.key)

@@ -56,7 +56,7 @@ def apply(
     force: bool,
     api_version: str,
     schema: Schema | None,
-    time: str,
+    time: str | None,
     subresource: str = "",
     defaults: Callable[[dict[str, Any]], object] | None = None,
 ) -> dict[str, Any]:
