@@ -167,3 +167,24 @@ def test_a_scale_is_applied(call: Caller) -> None:
     assert (again.status, again.json["spec"]) == (200, {"replicas": 4})
     back = call("PATCH", f"{APPS}/deployments/web?fieldManager=one", WEB, **APPLY)
     assert back.json["details"]["causes"][0]["message"] == 'conflict with "hpa" with subresource "scale"'
+
+
+def test_what_the_server_says_of_an_object_is_no_clients_to_change(call: Caller) -> None:
+    """Another uid in a patch, or a deletion nobody asked for, is refused; repeating or leaving them out is not."""
+    run(call, Step("create", "POST", CMS, config_map("a")))
+    stored = call("GET", f"{CMS}/a").json
+    path, apply = f"{CMS}/a", f"{CMS}/a?fieldManager=m"
+    uid = ('metadata.uid: Invalid value: "x": field is immutable',) * 2
+    deleted = ('metadata.deletionTimestamp: Invalid value: "2020-01-01T00:00:00Z": field is immutable',) * 2
+    grace = ("metadata.deletionGracePeriodSeconds: Invalid value: 5: field is immutable",) * 2
+    run(
+        call,
+        invalid("uid", "PATCH", path, {"metadata": {"uid": "x"}}, *uid, **MERGE),
+        invalid("apply", "PATCH", apply, config_map("a", uid="x"), *uid, **APPLY),
+        invalid("deletion", "PUT", path, config_map("a", deletionTimestamp="2020-01-01T00:00:00Z"), *deleted),
+        invalid("grace", "PATCH", path, {"metadata": {"deletionGracePeriodSeconds": 5}}, *grace, **MERGE),
+        Step("another's", "PUT", path, config_map("a", uid="x"), code=409, reason="Conflict"),
+        Step("created", "PATCH", path, {"metadata": {"creationTimestamp": "2020-01-01T00:00:00Z"}}, MERGE, code=200),
+        Step("repeated", "PUT", path, stored, code=200, values={"metadata.uid": stored["metadata"]["uid"]}),
+        Step("left out", "PUT", path, config_map("a"), code=200, values={"metadata.uid": stored["metadata"]["uid"]}),
+    )

@@ -31,8 +31,10 @@ _ORDER = (
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 #: A generated name is at most 63 characters with its 5 random ones.
 _LONGEST_BASE = 58
-#: Fields of metadata that an update never changes.
-KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+#: Fields of metadata that an update never changes: what it says of them does not matter.
+_KEPT = ("creationTimestamp", "selfLink", "generation")
+#: Fields that an update may leave out, or repeat; validation refuses other values.
+_REPEATED = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 def ordered(obj: dict[str, Any], *, custom: bool = False) -> dict[str, Any]:
@@ -67,8 +69,13 @@ def stamp_new(metadata: dict[str, Any], *, now: str, generation: bool) -> None:
 
 def stamp_update(metadata: dict[str, Any], old: Mapping[str, Any]) -> None:
     """Carry over what an update may not change."""
-    for name in (*KEPT, "generation"):
+    for name in _KEPT:
         if name in old:
             metadata[name] = old[name]
         else:
             metadata.pop(name, None)
+    for name in _REPEATED:
+        if metadata.get(name) in (None, ""):
+            metadata.pop(name, None)
+            if name in old:
+                metadata[name] = old[name]

@@ -370,11 +370,9 @@ def patch(call: Call, resource: Resource) -> ObjectAnswer:
 
 
 def _names_version(obj: dict[str, Any], record: Record) -> bool:
-    """Tell whether the patch itself named a resourceVersion or uid: then it is a precondition."""
-    old = record.object["metadata"]
-    metadata = obj["metadata"]
-    version = metadata.get("resourceVersion")
-    return bool((version and version != old["resourceVersion"]) or metadata.get("uid", old["uid"]) != old["uid"])
+    """Tell whether the patch itself named a resourceVersion: then it is a precondition."""
+    version = obj["metadata"].get("resourceVersion")
+    return bool(version and version != record.object["metadata"]["resourceVersion"])
 
 
 def _check_patched_name(call: Call, metadata: dict[str, Any]) -> None:

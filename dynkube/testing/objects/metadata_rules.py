@@ -107,6 +107,6 @@ def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) 
         report.forbidden("metadata.finalizers", why)
     for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
         new = metadata.get(field)
-        if new not in (None, "") and old.get(field) not in (None, ""):
-            report.unchanged(f"metadata.{field}", new, old[field])
+        if new not in (None, ""):
+            report.unchanged(f"metadata.{field}", new, old.get(field))
     check(metadata, report)
