@@ -188,3 +188,44 @@ def test_what_the_server_says_of_an_object_is_no_clients_to_change(call: Caller)
         Step("repeated", "PUT", path, stored, code=200, values={"metadata.uid": stored["metadata"]["uid"]}),
         Step("left out", "PUT", path, config_map("a"), code=200, values={"metadata.uid": stored["metadata"]["uid"]}),
     )
+
+
+def test_what_an_apply_may_leave_out(call: Caller) -> None:
+    """The name of the path is enough; managedFields are refused even when empty, and so are other kinds."""
+    nothing: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap"}
+    path = f"{CMS}/a?fieldManager=m"
+    owned = "metadata.managedFields must be nil"
+    misfit = "failed to create typed patch object"
+    run(
+        call,
+        Step("no metadata", "PATCH", path, nothing, APPLY, values={"metadata.name": "a"}),
+        Step("managed", "PATCH", path, config_map("a", managedFields=[]), APPLY, code=400, message=owned),
+        Step(
+            "kind",
+            "PATCH",
+            path,
+            {**nothing, "kind": "Secret"},
+            APPLY,
+            code=400,
+            message="invalid object type: /v1, Kind=Secret",
+        ),
+        Step("none", "PATCH", path, {"metadata": {}}, APPLY, code=400, message="invalid object type: /, Kind="),
+        Step(
+            "unfit",
+            "PATCH",
+            path,
+            {**config_map("a"), "x": 1},
+            APPLY,
+            code=500,
+            message=f"{misfit} (/a; /v1, Kind=ConfigMap): .x: field not declared in schema",
+        ),
+        Step(
+            "unfit and placed",
+            "PATCH",
+            path,
+            {**config_map("a", namespace="default"), "x": 1},
+            APPLY,
+            code=500,
+            message=f"{misfit} (default/a; /v1, Kind=ConfigMap): .x: field not declared in schema",
+        ),
+    )

@@ -415,10 +415,12 @@ def configuration(call: Call, options: WriteOptions) -> dict[str, Any]:
     metadata = applied.setdefault("metadata", {})
     if not isinstance(metadata, dict):
         raise failures.bad_request("metadata must be an object")
-    if metadata.get("managedFields"):
+    if metadata.get("managedFields") is not None:
         raise failures.bad_request("metadata.managedFields must be nil")
+    check_namespace(call, dict(metadata))
+    if "name" not in metadata:
+        metadata["name"] = call.route.name
     check_name(call, metadata)
-    check_namespace(call, metadata)
     return applied
 
 
@@ -445,6 +447,7 @@ def _apply(call: Call, resource: Resource) -> ObjectAnswer:
             defaults=lambda obj: apply_defaults(obj, schema, resource.gvk),
         )
         if record is None:
+            check_namespace(call, obj["metadata"])
             _name_requester(call, resource, obj)
             return create_object(cluster, resource, obj, change)
         version = applied["metadata"].get("resourceVersion")

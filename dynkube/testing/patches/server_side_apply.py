@@ -135,27 +135,24 @@ def _expected_kind(live: Mapping[str, Any] | None, schema: Schema | None) -> str
 
 def _check(applied: Mapping[str, Any], api_version: str, kind: str) -> None:
     metadata = applied.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("managedFields"):
+    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise failures.bad_request("metadata.managedFields must be nil")
-    sent = applied.get("apiVersion")
-    if sent != api_version:
-        raise failures.bad_request(
-            "Incorrect version specified in apply patch. "
-            f"Specified patch version: {sent or ''}, expected: {api_version}"
-        )
     found = applied.get("kind")
-    if not isinstance(found, str) or not found:
-        raise failures.bad_request(f"Object 'Kind' is missing in '{go_json.dumps(dict(applied))}'")
-    if kind and found != kind:
-        raise failures.bad_request(f"the kind in the data ({found}) does not match the expected kind ({kind})")
+    if applied.get("apiVersion") != api_version or not found or (kind and found != kind):
+        raise failures.bad_request(f"invalid object type: {_type_of(applied)}")
+
+
+def _type_of(applied: Mapping[str, Any]) -> str:
+    """Print kind and version as Go does: a version without a group keeps its slash."""
+    api_version = str(applied.get("apiVersion") or "")
+    return f"{api_version if '/' in api_version else '/' + api_version}, Kind={applied.get('kind') or ''}"
 
 
 def _unfit(applied: Mapping[str, Any], why: str) -> failures.Failure:
     metadata = applied.get("metadata") if isinstance(applied.get("metadata"), dict) else {}
     who = f"{(metadata or {}).get('namespace', '')}/{(metadata or {}).get('name', '')}"
-    kind = f"{applied.get('apiVersion')}, Kind={applied.get('kind')}"
     # The real server returns a plain error: a 500 with no reason.
-    return failures.Failure("", f"failed to create typed patch object ({who}; {kind}): {why}", code=500)
+    return failures.Failure("", f"failed to create typed patch object ({who}; {_type_of(applied)}): {why}", code=500)
 
 
 def _typecheck(config: dict[str, Any], schema: Schema | None) -> None:

@@ -226,23 +226,23 @@ def test_an_empty_entry_resets_ownership() -> None:
         (
             {"metadata": {"name": "c", "namespace": "n"}, "bogus": 1},
             500,
-            "failed to create typed patch object (n/c; v1, Kind=ConfigMap): .bogus: field not declared in schema",
+            "failed to create typed patch object (n/c; /v1, Kind=ConfigMap): .bogus: field not declared in schema",
         ),
         (
             {"apiVersion": "v2", "metadata": {"name": "c"}},
             400,
-            "Incorrect version specified in apply patch. Specified patch version: v2, expected: v1",
+            "invalid object type: /v2, Kind=ConfigMap",
         ),
         (
             {"kind": "Secret", "metadata": {"name": "c"}},
             400,
-            "the kind in the data (Secret) does not match the expected kind (ConfigMap)",
+            "invalid object type: /v1, Kind=Secret",
         ),
         (
             {"metadata": {"name": "c"}, "data": {"a": 1}, "immutable": "x"},
             500,
             (
-                "failed to create typed patch object (/c; v1, Kind=ConfigMap): errors:\n"
+                "failed to create typed patch object (/c; /v1, Kind=ConfigMap): errors:\n"
                 "  .data.a: expected string, got &value.valueUnstructured{Value:1}\n"
                 "  .immutable: expected boolean, got &{x}"
             ),
