@@ -229,3 +229,20 @@ def test_what_an_apply_may_leave_out(call: Caller) -> None:
             message=f"{misfit} (default/a; /v1, Kind=ConfigMap): .x: field not declared in schema",
         ),
     )
+
+
+def test_conflicts_come_level_by_level(call: Caller) -> None:
+    """The fields of an object come before what is inside others of its fields, as in Go's sets."""
+    run(call, Step("theirs", "PATCH", f"{APPS}/deployments/web?fieldManager=one", WEB, APPLY))
+    container = {"name": "c", "image": "j", "env": [{"name": "A", "value": "2"}]}
+    theirs = {"name": "c", "image": "i", "env": [{"name": "A", "value": "1"}]}
+    path = f"{APPS}/deployments/web"
+
+    def changed(one: dict[str, Any]) -> dict[str, Any]:
+        pods = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [one]}}
+        return {**WEB, "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": pods}}
+
+    run(call, Step("more", "PATCH", f"{path}?fieldManager=one", changed(theirs), APPLY, code=200))
+    causes = call("PATCH", f"{path}?fieldManager=two", changed(container), **APPLY).json["details"]["causes"]
+    where = '.spec.template.spec.containers[name="c"]'
+    assert [cause["field"] for cause in causes] == [f"{where}.image", f'{where}.env[name="A"].value']

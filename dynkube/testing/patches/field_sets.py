@@ -94,9 +94,12 @@ class FieldSet:
         return result
 
     def paths(self, prefix: Path = ()) -> Iterator[Path]:
-        """Yield every member, parents first, in sorted order."""
-        if self.member:
+        """Yield every member in the order of Go's sets: those of a level, sorted, then what is below each of them."""
+        if self.member and not prefix:
             yield prefix
+        for element in sorted(self.children):
+            if self.children[element].member:
+                yield (*prefix, element)
         for element in sorted(self.children):
             yield from self.children[element].paths((*prefix, element))
 
