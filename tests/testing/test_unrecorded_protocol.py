@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from testing.calling import CMS, config_map
-from testing.unrecorded import APPLY, APPS, MERGE, N, Step, invalid, run, template
+from testing.unrecorded import APPLY, APPS, MERGE, STRATEGIC, N, Step, invalid, run, template
 
 if TYPE_CHECKING:
     from testing.calling import Caller
@@ -246,3 +246,16 @@ def test_conflicts_come_level_by_level(call: Caller) -> None:
     causes = call("PATCH", f"{path}?fieldManager=two", changed(container), **APPLY).json["details"]["causes"]
     where = '.spec.template.spec.containers[name="c"]'
     assert [cause["field"] for cause in causes] == [f"{where}.image", f'{where}.env[name="A"].value']
+
+
+def test_a_patch_of_the_kind(call: Caller) -> None:
+    """A strategic merge patch cannot change kind and version, whatever it says; other patches are refused for it."""
+    run(call, Step("create", "POST", CMS, config_map("a")))
+    path, same = f"{CMS}/a", {"kind": "ConfigMap", "apiVersion": "v1"}
+    for sent in ({"kind": "Secret"}, {"kind": None}, {"apiVersion": "v2"}):
+        run(call, Step(str(sent), "PATCH", path, sent, STRATEGIC, code=200, values=same))
+    refused = call("PATCH", path, {"kind": "Zork"}, **MERGE)
+    assert (refused.status, refused.json["reason"]) == (422, "Invalid")
+    message = refused.json["details"]["causes"][0]["message"]
+    assert message.startswith('Invalid value: "{\\"apiVersion\\":\\"v1\\",\\"kind\\":\\"Zork\\",')
+    assert ': no kind "Zork" is registered for version "v1" in scheme' in message

@@ -22,6 +22,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1"
 MERGE = {"Content_Type": "application/merge-patch+json"}
 APPLY = {"Content_Type": "application/apply-patch+yaml"}
+STRATEGIC = {"Content_Type": "application/strategic-merge-patch+json"}
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,17 @@ def redecode(
     ``found`` are complaints about the patch itself (`go_json.duplicates`), told before those about its outcome.
 
     Raises `Failure`: 422 about ``patch`` when a value has the wrong type or (Strict) a field is unknown; it quotes the
-    patched document or, for a strategic merge patch, ``patch``. A patch that changes the kind or version is a 400.
+    patched document or, for a strategic merge patch, ``patch``. Such a patch changes neither kind nor version whatever
+    it says; another one that does is refused.
     """
     current = dict(document)
     expected = gvk.group_version.api_version
+    custom = schema is None or schema.custom
+    if patch is not None:  # it was merged into an object of the right type, not into a document
+        current |= {"apiVersion": expected, "kind": gvk.kind}
     if current.get("kind", gvk.kind) != gvk.kind or current.get("apiVersion", expected) != expected:
-        _expect(current, gvk, custom=schema is None or schema.custom)
-    conversion = Conversion(keep_unknown=schema is None or schema.custom)
+        _expect_patched(current, gvk, schema)
+    conversion = Conversion(keep_unknown=custom)
     try:
         converted = conversion.root(current, schema)
     except MistypedError as error:
@@ -97,6 +101,16 @@ def redecode(
         why = "strict decoding error: " + ", ".join(complaints)
         raise _bad_patch(document, patch, why, schema, conversion.complaints)
     return shape(converted, schema), complaints if validation == "Warn" else []
+
+
+def _expect_patched(document: Mapping[str, Any], gvk: GroupVersionKind, schema: Schema | None) -> None:
+    """Raise the answer to a patch that changed kind or version to what is none, or none of this path."""
+    custom = schema is None or schema.custom
+    group, _, version = str(document.get("apiVersion")).rpartition("/")
+    sent = GroupVersionKind(group, version, str(document.get("kind")))
+    if not custom and not _registered(sent):
+        raise _bad_patch(document, None, _unregistered(sent), schema, [])
+    _expect(document, gvk, custom=custom)
 
 
 def _bad_patch(
@@ -200,8 +214,7 @@ def _expect(document: Mapping[str, Any], gvk: GroupVersionKind, *, custom: bool)
     group, _, version = api_version.rpartition("/")
     sent = GroupVersionKind(group, version, kind)
     if not _registered(sent):
-        why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
-        raise _unfit(sent, gvk, why)
+        raise _unfit(sent, gvk, _unregistered(sent))
     if kind == gvk.kind and group == gvk.group:
         raise failures.bad_request(
             f"the API version in the data ({api_version}) does not match the expected API version ({expected})"
@@ -209,6 +222,10 @@ def _expect(document: Mapping[str, Any], gvk: GroupVersionKind, *, custom: bool)
     package = _GO_PACKAGES.get(gvk.group, gvk.group.partition(".")[0])
     why = f"converting ({version}.{kind}) to ({package}.{gvk.kind}): unknown conversion"
     raise _unfit(sent, gvk, why)
+
+
+def _unregistered(sent: GroupVersionKind) -> str:
+    return f'no kind "{sent.kind}" is registered for version "{sent.group_version.api_version}" in scheme "{_SCHEME}"'
 
 
 def _registered(gvk: GroupVersionKind) -> bool:
