@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testing.calling import pod
-from testing.unrecorded import MERGE, N, Step, invalid, named, run
+from testing.unrecorded import MERGE, STRATEGIC, N, Step, invalid, named, run
 
 if TYPE_CHECKING:
     from testing.calling import Caller
@@ -296,3 +296,62 @@ def test_endpoints_have_proper_addresses(call: Caller) -> None:
             "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
         ),
     )
+
+
+def test_ephemeral_containers_are_added_by_their_subresource(call: Caller) -> None:
+    """They come by the subresource alone, and then stay as they are; a pod's own updates may not add them."""
+    extra = {"ephemeralContainers": [{"name": "debug", "image": "busybox"}]}
+    path = f"{N}/pods/p"
+    part = f"{path}/ephemeralcontainers"
+    taken = [{"name": "main", "image": "busybox"}]
+    ported = [{"name": "d", "image": "busybox", "targetContainerName": "x", "ports": [{"containerPort": 80}]}]
+    created = pod("q", **extra)
+    run(
+        call,
+        Step("create", "POST", f"{N}/pods", pod("p")),
+        invalid("new", "POST", f"{N}/pods", created, "spec.ephemeralContainers: Forbidden: cannot be set on create"),
+        Step("by the pod", "PATCH", path, {"spec": extra}, STRATEGIC, code=422, reason="Invalid"),
+        Step(
+            "add",
+            "PATCH",
+            part,
+            {"metadata": {"labels": {"a": "b"}}, "spec": {**extra, "activeDeadlineSeconds": 9}},
+            STRATEGIC,
+            code=200,
+            values={
+                "spec.ephemeralContainers.0.terminationMessagePath": "/dev/termination-log",
+                "spec.ephemeralContainers.0.imagePullPolicy": "Always",
+                "spec.activeDeadlineSeconds": None,
+                "metadata.labels": None,
+                "metadata.generation": 2,
+            },
+        ),
+        invalid(
+            "name",
+            "PATCH",
+            part,
+            {"spec": {"ephemeralContainers": taken}},
+            'spec.ephemeralContainers[0].name: Duplicate value: "main"',
+            **STRATEGIC,
+        ),
+        invalid(
+            "ports",
+            "PATCH",
+            part,
+            {"spec": {"ephemeralContainers": ported}},
+            'spec.ephemeralContainers[0].targetContainerName: Not found: "x"',
+            "spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container",
+            **STRATEGIC,
+        ),
+        invalid(
+            "removal",
+            "PATCH",
+            part,
+            {"spec": {"ephemeralContainers": None}},
+            'spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be removed\n',
+            **MERGE,
+        ),
+    )
+    changed = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "other"}]}}
+    refused = call("PATCH", part, changed, **STRATEGIC).json["details"]["causes"]
+    assert 'existing ephemeral containers "debug" may not be changed' in refused[0]["message"]

@@ -15,6 +15,7 @@ from dynkube.testing.http.answers import ObjectAnswer
 from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.negotiation import BODY_TYPES, JSON, YAML
 from dynkube.testing.http.options import WriteOptions, manager_name, write_options
+from dynkube.testing.kinds.rulebook import BY_PART
 from dynkube.testing.objects import go_json
 from dynkube.testing.objects.advice import advice
 from dynkube.testing.objects.decoding import decode, redecode
@@ -294,8 +295,11 @@ def replace(
     prune(obj, schema)
     apply_defaults(obj, schema, resource.gvk)
     fields = _recorded_fields(obj, old, resource, change, schema=schema, now=cluster.now())
+    part = change.subresource if (resource.group, resource.kind, change.subresource) in BY_PART else ""
     if change.subresource in STATUS_PARTS:
         rules.prepare_status_update(obj, old)
+    elif part:
+        rules.prepare_part_update(obj, old, "ephemeralContainers")
     else:
         rules.prepare_update(obj, old, _others(cluster, resource))
     metadata = obj["metadata"]
@@ -303,7 +307,7 @@ def replace(
     _set_fields(obj, fields)
     if change.subresource not in STATUS_PARTS and rules.has_generation and rules.spec_changed(obj, old):
         metadata["generation"] = previous.get("generation", 0) + 1
-    causes = validate(obj, old, resource, schema)
+    causes = validate(obj, old, resource, schema, subresource=part)
     if causes:
         raise failures.invalid(resource.group, resource.kind, metadata["name"], causes)
     change.warnings.extend(advice(obj, old, resource, schema))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.quantities import parse
+from dynkube.testing.objects.report import quote
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
@@ -17,6 +18,7 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESTARTS = ("Always", "Never", "OnFailure")
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 _EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+_NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources", "resizePolicy")
 NOT_NEGATIVE = "must be greater than or equal to 0"
 _MUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -235,8 +237,35 @@ def template(value: dict[str, Any] | None, path: str, report: Report) -> None:
 def pod(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a pod and what an update changes of it."""
     pod_spec(obj.get("spec") or {}, "spec", report)
+    if old is None and (obj.get("spec") or {}).get("ephemeralContainers"):
+        report.forbidden("spec.ephemeralContainers", "cannot be set on create")
     if old is not None:
         _pod_update(obj.get("spec") or {}, old.get("spec") or {}, report)
+
+
+def ephemeral_containers(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
+    """Check the one thing a write of the subresource may do: add ephemeral containers."""
+    spec, path = obj.get("spec") or {}, "spec.ephemeralContainers"
+    volumes = {volume.get("name", "") for volume in spec.get("volumes") or []}
+    regular = {c.get("name", "") for kind in ("containers", "initContainers") for c in spec.get(kind) or []}
+    names = set(regular)
+    found = spec.get("ephemeralContainers") or []
+    for index, container in enumerate(found):
+        here = f"{path}[{index}]"
+        _container({k: v for k, v in container.items() if k not in _NOT_EPHEMERAL}, here, names, volumes, report)
+        target = container.get("targetContainerName")
+        if target and target not in regular:
+            report.not_found(f"{here}.targetContainerName", target)
+        for key in _NOT_EPHEMERAL:
+            if container.get(key):
+                report.forbidden(f"{here}.{key}", "cannot be set for an Ephemeral Container")
+    now = {container.get("name"): container for container in found}
+    for before in (old.get("spec") or {}).get("ephemeralContainers") or []:
+        who = f"existing ephemeral containers {quote(before['name'])} may not be"
+        if before["name"] not in now:
+            report.forbidden(path, f"{who} removed\n")
+        elif now[before["name"]] != before:
+            report.forbidden(path, f"{who} changed\n")
 
 
 def _pod_update(spec: dict[str, Any], old: dict[str, Any], report: Report) -> None:

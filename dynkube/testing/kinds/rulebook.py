@@ -53,3 +53,7 @@ BY_KIND: Final[dict[tuple[str, str], Rules]] = {
     ("scheduling.k8s.io", "PriorityClass"): other_rules.priority_class,
     ("storage.k8s.io", "StorageClass"): other_rules.storage_class,
 }
+#: The rules for an update of a part of an object by a subresource that has rules of its own.
+BY_PART: Final[dict[tuple[str, str, str], Callable[[dict[str, Any], dict[str, Any], Report], None]]] = {
+    ("", "Pod", "ephemeralcontainers"): pod_rules.ephemeral_containers,
+}

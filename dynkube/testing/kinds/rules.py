@@ -156,6 +156,18 @@ class KindRules:
         for key in {*metadata, *before} - keep:
             _copy_over(metadata, before, key)
 
+    def prepare_part_update(self, obj: dict[str, Any], old: dict[str, Any], part: str) -> None:
+        """Make an update of one field of the spec ready, in place: everything else is the old object's."""
+        found = (obj.get("spec") or {}).get(part)
+        for key in {*obj, *old} - {"apiVersion", "kind", "metadata"}:
+            _copy_over(obj, old, key)
+        metadata, before = obj.setdefault("metadata", {}), old.get("metadata") or {}
+        for key in {*metadata, *before} - {"resourceVersion", "managedFields"}:
+            _copy_over(metadata, before, key)
+        obj["spec"].pop(part, None)
+        if found:
+            obj["spec"][part] = found
+
     def spec_changed(self, obj: dict[str, Any], old: dict[str, Any]) -> bool:
         """Whether an update bumps ``metadata.generation``."""
         ignored = {"apiVersion", "kind", "metadata"} | ({"status"} if self.has_status else set())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dynkube.testing.kinds.rulebook import BY_KIND
+from dynkube.testing.kinds.rulebook import BY_KIND, BY_PART
 from dynkube.testing.objects import metadata_rules, schema_rules
 from dynkube.testing.objects.report import Report
 
@@ -51,6 +51,8 @@ def validate(
         report.causes *= 2
     if schema is not None and schema.custom:
         _custom(obj, old, resource, schema, report)
+    elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:
+        BY_PART[resource.group, resource.kind, subresource](obj, old, report)
     elif not subresource:
         rules = BY_KIND.get((resource.group, resource.kind))
         if rules is not None:
