@@ -135,7 +135,7 @@ def _yaml_documents(text: str, file: str | None) -> Iterator[tuple[Any, int]]:
     try:
         _check_depth(text)
         # PyYAML's parser in C, where it was built, saves 86 % of a pod.
-        loader = _loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))(text)
+        loader = kubernetes_loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))(text)
         while loader.check_node():
             node = loader.get_node()
             line = node.start_mark.line + 1
@@ -206,7 +206,7 @@ def _unshared(value: Any) -> Any:
 
 
 @functools.cache  # saves two thirds of a document of one line, 4 % of a pod
-def _loader(base: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+def kubernetes_loader(base: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
     """Return the loader class; made on first use, so that importing this module does not import yaml."""
     import yaml
 

@@ -259,3 +259,17 @@ def test_a_patch_of_the_kind(call: Caller) -> None:
     message = refused.json["details"]["causes"][0]["message"]
     assert message.startswith('Invalid value: "{\\"apiVersion\\":\\"v1\\",\\"kind\\":\\"Zork\\",')
     assert ': no kind "Zork" is registered for version "v1" in scheme' in message
+
+
+def test_yaml_is_read_as_go_reads_it(call: Caller) -> None:
+    """What Go's YAML takes for a boolean or a number is none of text: a name must be quoted then."""
+    yaml = {"Content_Type": "application/yaml"}
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {a: %s}\n"
+    field = "json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.name of type string"
+    message = f'ConfigMap in version "v1" cannot be handled as a ConfigMap: {field}'
+    run(
+        call,
+        Step("boolean", "POST", CMS, text % ("y", "'1'"), yaml, code=400, message=message),
+        Step("number", "POST", CMS, text % ("a", "1e3"), yaml, code=400, reason="BadRequest"),
+        Step("quoted", "POST", CMS, text % ("'y'", "1:30"), yaml, values={"metadata.name": "y", "data.a": "1:30"}),
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 from dynkube.names import GroupVersionKind
+from dynkube.objects.yaml_rules import kubernetes_loader
 from dynkube.testing.http import failures
 from dynkube.testing.objects import go_json, go_order
 from dynkube.testing.objects.go_shape import shape
@@ -238,31 +239,21 @@ def _unfit(sent: GroupVersionKind, wanted: GroupVersionKind, why: str) -> failur
     return failures.bad_request(f'{sent.kind} in version "{sent.version}" cannot be handled as a {wanted.kind}: {why}')
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as Go's sigs.k8s.io/yaml reads it: no times, no sexagesimal numbers, duplicate keys are noticed."""
+class _Loader(kubernetes_loader(yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as Go reads it, noticing duplicate keys."""
 
     found: list[str]
 
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
-    loader.flatten_mapping(node)
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        name = "true" if key is True else "false" if key is False else str(key)
-        if name in result:
-            line = key_node.start_mark.line + 1
-            loader.found.append(f'yaml: unmarshal errors:\n  line {line}: key "{name}" already set in map')
-        result[name] = loader.construct_object(value_node, deep=True)
-    return result
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    if first != "="
-}
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:  # noqa: ARG002
+        self.flatten_mapping(node)
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            name = self.key(key_node)
+            if name in result:
+                line = key_node.start_mark.line + 1
+                self.found.append(f'yaml: unmarshal errors:\n  line {line}: key "{name}" already set in map')
+            result[name] = self.construct_object(value_node, deep=True)
+        return result
 
 
 def load_yaml(text: str, found: list[str] | None = None) -> Any:
