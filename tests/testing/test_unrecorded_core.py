@@ -355,3 +355,16 @@ def test_ephemeral_containers_are_added_by_their_subresource(call: Caller) -> No
     changed = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "other"}]}}
     refused = call("PATCH", part, changed, **STRATEGIC).json["details"]["causes"]
     assert 'existing ephemeral containers "debug" may not be changed' in refused[0]["message"]
+
+
+def test_the_log_of_a_pod_without_a_node_is_no_content(call: Caller) -> None:
+    """As long as no node is known nobody can be asked for the log, and that is no failure; afterwards it may be one."""
+    run(call, Step("create", "POST", f"{N}/pods", pod("waiting")))
+    answer = call("GET", f"{N}/pods/waiting/log")
+    assert (answer.status, answer.raw) == (204, b"")
+    run(
+        call,
+        Step("placed", "POST", f"{N}/pods", pod("placed", nodeName="n1")),
+        Step("no node", "GET", f"{N}/pods/placed/log", code=404, message='pods "n1" not found'),
+        Step("no pod", "GET", f"{N}/pods/none/log", code=404, message='pods "none" not found'),
+    )

@@ -371,7 +371,7 @@ def _log(call: Call, resource: Resource, _sub: Subresource) -> HTTPResponse:
     if text is None:
         node = nested_get(pod, "spec", "nodeName")
         if not node:
-            raise failures.bad_request(f"pod {name} does not have a host assigned")
+            return HTTPResponse(204, {}, b"")  # there is nobody to ask for it yet
         # No kubelet answers here: the real server says it in exactly these words.
         raise failures.not_found("", "pods", node)
     lines = text.splitlines(keepends=True)
