@@ -171,7 +171,7 @@ def test_questions_must_be_questions(call: Caller) -> None:
             "POST",
             path,
             {"spec": {}},
-            'spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or '
+            "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or "
             "resourceAttributes must be specified",
             'spec.user: Invalid value: "": at least one of user or group must be specified',
         ),

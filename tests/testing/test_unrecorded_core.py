@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testing.calling import pod
-from testing.unrecorded import MERGE, STRATEGIC, N, Step, invalid, named, run
+from testing.unrecorded import MERGE, STRATEGIC, N, Step, invalid, named, run, template
 
 if TYPE_CHECKING:
     from testing.calling import Caller
@@ -368,3 +368,13 @@ def test_the_log_of_a_pod_without_a_node_is_no_content(call: Caller) -> None:
         Step("no node", "GET", f"{N}/pods/placed/log", code=404, message='pods "n1" not found'),
         Step("no pod", "GET", f"{N}/pods/none/log", code=404, message='pods "none" not found'),
     )
+
+
+def test_what_is_missing_is_printed_as_null(call: Caller) -> None:
+    """A value taken away from where it may not change is shown as null, not as text."""
+    labels = {"app": "a"}
+    spec = {"selector": {"matchLabels": labels}, "template": template(labels)}
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    run(call, Step("create", "POST", path, named("web", spec=spec)))
+    causes = call("PATCH", f"{path}/web", {"spec": {"selector": None}}, **MERGE).json["details"]["causes"]
+    assert "Invalid value: null: field is immutable" in [cause["message"] for cause in causes]

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 def show(value: Any) -> str:
-    """Print a value as an error does: text quoted, the rest as JSON, nothing as ``"null"``."""
-    if value is None:
-        return '"null"'
+    """Print a value as an error does: text quoted, the rest as JSON."""
     if isinstance(value, str):
         return quote(value)
     return go_json.dumps(value)
