@@ -378,3 +378,16 @@ def test_what_is_missing_is_printed_as_null(call: Caller) -> None:
     run(call, Step("create", "POST", path, named("web", spec=spec)))
     causes = call("PATCH", f"{path}/web", {"spec": {"selector": None}}, **MERGE).json["details"]["causes"]
     assert "Invalid value: null: field is immutable" in [cause["message"] for cause in causes]
+
+
+def test_a_services_address_stays(call: Caller) -> None:
+    """Another clusterIP is refused, also where the list of addresses is left out."""
+    ports = [{"port": 80}]
+    run(call, Step("create", "POST", f"{N}/services", named("s", spec={"ports": ports, "clusterIP": "10.96.7.7"})))
+    other = named("s", spec={"ports": ports, "clusterIP": "10.96.7.8"})
+    cause = 'spec.clusterIPs[0]: Invalid value: ["10.96.7.8"]: may not change once set'
+    run(
+        call,
+        invalid("replaced", "PUT", f"{N}/services/s", other, cause),
+        Step("left out", "PUT", f"{N}/services/s", named("s", spec={"ports": ports}), code=200),
+    )

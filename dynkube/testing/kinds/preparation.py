@@ -127,7 +127,7 @@ def _drop_what_the_old_type_needed(spec: dict[str, Any], before: dict[str, Any])
 def _agree_on_addresses(spec: dict[str, Any], before: dict[str, Any]) -> None:
     """Let whichever of clusterIP and clusterIPs the update changed decide about the other."""
     one, many = spec.get("clusterIP"), spec.get("clusterIPs")
-    if one and one != before.get("clusterIP") and many == before.get("clusterIPs"):
+    if one and one != before.get("clusterIP") and many in (None, [], before.get("clusterIPs")):
         spec["clusterIPs"] = [one, *(many or [])[1:]]
     elif many and many != before.get("clusterIPs") and one == before.get("clusterIP"):
         spec["clusterIP"] = many[0]
