@@ -391,3 +391,37 @@ def test_a_services_address_stays(call: Caller) -> None:
         invalid("replaced", "PUT", f"{N}/services/s", other, cause),
         Step("left out", "PUT", f"{N}/services/s", named("s", spec={"ports": ports}), code=200),
     )
+
+
+def test_what_is_filled_in_of_volumes_and_references(call: Caller) -> None:
+    """A host path has a type, a resource reference a divisor, and the claim of an ephemeral volume a mode."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    volumes = [
+        {"name": "host", "hostPath": {"path": "/x"}},
+        {"name": "own", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}},
+    ]
+    env = [{"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]
+    container = {"name": "c", "image": "i", "env": env}
+    run(
+        call,
+        Step(
+            "create",
+            "POST",
+            f"{N}/pods",
+            pod("p", containers=[container], volumes=volumes),
+            values={
+                "spec.volumes.0.hostPath.type": "",
+                "spec.volumes.1.ephemeral.volumeClaimTemplate.spec.volumeMode": "Filesystem",
+                "spec.containers.0.env.0.valueFrom.resourceFieldRef.divisor": "0",
+            },
+        ),
+        Step(
+            "volume",
+            "POST",
+            "/api/v1/persistentvolumes",
+            named(
+                "v", spec={"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}
+            ),
+            values={"spec.hostPath.type": ""},
+        ),
+    )

@@ -108,6 +108,7 @@ POINTER_STRINGS: Final = frozenset(
         ("Endpoint", "nodeName"),
         ("Endpoint", "zone"),
         ("Endpoint", "hostname"),
+        ("HostPathVolumeSource", "type"),
         ("PodSpec", "runtimeClassName"),
         ("PodSpec", "hostnameOverride"),
         ("CustomResourceValidation", "reason"),

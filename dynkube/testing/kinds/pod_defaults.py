@@ -92,6 +92,14 @@ def _host_path(value: dict[str, Any]) -> None:
     value.setdefault("type", "")
 
 
+def _divisor(value: dict[str, Any]) -> None:
+    value.setdefault("divisor", "0")
+
+
+def _claim_template(value: dict[str, Any]) -> None:
+    value.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+
+
 def resource_requests(spec: dict[str, Any]) -> None:
     """Copy limits to requests that are not given; only pods themselves get this, not their templates."""
     for one in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
@@ -115,4 +123,6 @@ BY_TYPE: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "ServiceAccountTokenProjection": _expiration,
     "ObjectFieldSelector": _field_selector,
     "HostPathVolumeSource": _host_path,
+    "ResourceFieldSelector": _divisor,
+    "PersistentVolumeClaimTemplate": _claim_template,
 }
