@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.exits import OK, UsageError, complain
 from dynkube.cli.writing import add_options, print_written, write_each
+from dynkube.dynamic.manifests import outcome
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
 
@@ -95,7 +96,7 @@ class _Apply:
             dry_run=dry_run,
             field_validation=self.options.validate.capitalize(),
         )
-        print_written(after, _what_happened(before, after, dry_run=dry_run), self.options)
+        print_written(after, outcome(before, after, dry_run=dry_run), self.options)
         resource = cluster.dyn.mapper.resolve(manifest["apiVersion"], manifest["kind"])
         self.places.setdefault(resource, set()).add(nested_get(after, "metadata", "namespace", default=""))
         self.kept.add(nested_get(after, "metadata", "uid", default=""))
@@ -122,12 +123,3 @@ class _Apply:
 
 def _group_kind(cluster: Cluster, text: str) -> GroupKind:
     return cluster.find(text).gvk.group_kind
-
-
-def _what_happened(before: JSONObject | None, after: JSONObject, *, dry_run: bool) -> str:
-    if before is None:
-        return "created"
-    if dry_run:  # stores nothing, and so leaves the resourceVersion: only the objects tell
-        return "unchanged" if before == after else "configured"
-    unchanged = before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion")
-    return "unchanged" if unchanged else "configured"

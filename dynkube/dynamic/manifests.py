@@ -89,7 +89,7 @@ def apply_manifests(
         after = view.apply(
             body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
         )
-        done.append(Applied(_outcome(before, after, dry_run=dry_run), after))
+        done.append(Applied(outcome(before, after, dry_run=dry_run), after))
         api = view.api_resource()
         if api is not None:
             places.setdefault(api, set()).add((after.get("metadata") or {}).get("namespace", ""))
@@ -162,7 +162,8 @@ def _await(client: DynamicClient, definitions: list[JSONObject], deadline: float
         client.crds().wait_established(definition, timeout=left)
 
 
-def _outcome(before: JSONObject | None, after: JSONObject, *, dry_run: bool) -> Outcome:
+def outcome(before: JSONObject | None, after: JSONObject, *, dry_run: bool) -> Outcome:
+    """Return what an apply did to an object, from its state before, whole for a dry run, and the answer."""
     if before is None:
         return "created"
     if dry_run:  # stores nothing, and so leaves the resourceVersion: only the objects tell
