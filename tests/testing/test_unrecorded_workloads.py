@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testing.calling import pod
 from testing.unrecorded import APPS, BATCH, MERGE, NETWORK, N, Step, invalid, named, run, template
@@ -317,5 +317,34 @@ def test_small_kinds(call: Caller) -> None:
             named("v1.x", spec={"group": "x.y", "version": "v1", "groupPriorityMinimum": 0, "versionPriority": 10}),
             'metadata.name: Invalid value: "v1.x": must be `spec.version+"."+spec.group`: "v1.x.y"',
             "spec.groupPriorityMinimum: Invalid value: 0: must be positive and less than 20000",
+        ),
+    )
+
+
+def test_an_autoscaler_names_the_group_of_its_target(call: Caller) -> None:
+    """A target without an API group is refused, unless it is a replication controller, which has none."""
+    path = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+    field = "spec.scaleTargetRef.apiVersion"
+
+    def scaler(kind: str, *, most: int = 3, **target: Any) -> dict[str, Any]:
+        found = {"kind": kind, "name": "x", **target}
+        return named(f"h-{kind.lower()}", spec={"maxReplicas": most, "scaleTargetRef": found})
+
+    why = "apiVersion must specify API group"
+    malformed = 'Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c'
+    run(
+        call,
+        invalid("none", "POST", path, scaler("Deployment"), f'{field}: Invalid value: "": {why}'),
+        invalid("core", "POST", path, scaler("Deployment", apiVersion="v1"), f'{field}: Invalid value: "v1": {why}'),
+        invalid("malformed", "POST", path, scaler("Deployment", apiVersion="a/b/c"), f"{field}: {malformed}"),
+        Step("controller", "POST", path, scaler("ReplicationController")),
+        Step("group", "POST", path, scaler("Deployment", apiVersion="apps/v1")),
+        invalid(
+            "negative",
+            "POST",
+            path,
+            scaler("Other", most=-1, apiVersion="apps/v1"),
+            "spec.maxReplicas: Invalid value: -1: must be greater than or equal to 1",
+            "spec.maxReplicas: Invalid value: -1: must be greater than or equal to `minReplicas`",
         ),
     )

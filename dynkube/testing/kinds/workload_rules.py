@@ -315,8 +315,10 @@ def autoscaler(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report)
     least, most = spec.get("minReplicas"), spec.get("maxReplicas", 0)
     if least is not None and least < 1:
         report.invalid("spec.minReplicas", least, "must be greater than or equal to 1")
-    if most < 1:
-        report.invalid("spec.maxReplicas", most, "must be greater than 0")
+    if not most:
+        report.required("spec.maxReplicas", "must be set and greater than 0")
+    elif most < 1:
+        report.invalid("spec.maxReplicas", most, "must be greater than or equal to 1")
     if least is not None and most < least:
         report.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
     target = spec.get("scaleTargetRef") or {}
@@ -326,6 +328,12 @@ def autoscaler(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report)
         else:
             for problem in formats.path_segment(target[key]):
                 report.invalid(f"spec.scaleTargetRef.{key}", target[key], problem)
+    version = target.get("apiVersion") or ""
+    if version.count("/") > 1:
+        why = f"unexpected GroupVersion string: {version}"
+        report.invalid("spec.scaleTargetRef.apiVersion", version, why)
+    elif "/" not in version and target.get("kind") != "ReplicationController":
+        report.invalid("spec.scaleTargetRef.apiVersion", version, "apiVersion must specify API group")
 
 
 def disruption_budget(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:

@@ -173,7 +173,7 @@ def ingress(**path: Any) -> dict[str, Any]:
         made(
             "autoscaling/v2",
             "HorizontalPodAutoscaler",
-            spec={"maxReplicas": 3, "scaleTargetRef": {"kind": "D", "name": "d"}},
+            spec={"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "a/v1", "kind": "D", "name": "d"}},
         ),
         made("storage.k8s.io/v1", "StorageClass", provisioner="p"),
         made("scheduling.k8s.io/v1", "PriorityClass", value=10),
@@ -282,9 +282,9 @@ def test_a_sound_object_has_nothing_wrong(obj: dict[str, Any]) -> None:
             made(
                 "autoscaling/v2",
                 "HorizontalPodAutoscaler",
-                spec={"maxReplicas": 0, "scaleTargetRef": {"kind": "D", "name": "d"}},
+                spec={"maxReplicas": 0, "scaleTargetRef": {"apiVersion": "a/v1", "kind": "D", "name": "d"}},
             ),
-            "spec.maxReplicas: Invalid value: 0: must be greater than 0",
+            "spec.maxReplicas: Required value: must be set and greater than 0",
         ),
         (
             made("policy/v1", "PodDisruptionBudget", spec={"minAvailable": 1, "maxUnavailable": 1}),
