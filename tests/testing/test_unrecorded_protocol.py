@@ -191,14 +191,16 @@ def test_what_the_server_says_of_an_object_is_no_clients_to_change(call: Caller)
 
 
 def test_what_an_apply_may_leave_out(call: Caller) -> None:
-    """The name of the path is enough; managedFields are refused even when empty, and so are other kinds."""
+    """The path's name is enough once the object is there; managedFields, even none, and other kinds are refused."""
     nothing: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap"}
     path = f"{CMS}/a?fieldManager=m"
     owned = "metadata.managedFields must be nil"
     misfit = "failed to create typed patch object"
     run(
         call,
-        Step("no metadata", "PATCH", path, nothing, APPLY, values={"metadata.name": "a"}),
+        Step("new without a name", "PATCH", path, nothing, APPLY, code=400, reason="BadRequest"),
+        Step("create", "PATCH", path, config_map("a", {"k": "v"}), APPLY),
+        Step("no metadata", "PATCH", path, nothing, APPLY, code=200, values={"metadata.name": "a", "data": None}),
         Step("managed", "PATCH", path, config_map("a", managedFields=[]), APPLY, code=400, message=owned),
         Step(
             "kind",

@@ -422,9 +422,8 @@ def configuration(call: Call, options: WriteOptions) -> dict[str, Any]:
     if metadata.get("managedFields") is not None:
         raise failures.bad_request("metadata.managedFields must be nil")
     check_namespace(call, dict(metadata))
-    if "name" not in metadata:
-        metadata["name"] = call.route.name
-    check_name(call, metadata)
+    if "name" in metadata:
+        check_name(call, metadata)
     return applied
 
 
@@ -436,6 +435,8 @@ def _apply(call: Call, resource: Resource) -> ObjectAnswer:
     change = change_of(call, options, subresource=call.route.subresource, recorded=True)
     with cluster.store.transaction():
         record = cluster.store.get(resource.collection, call.key)
+        if record is None:
+            check_name(call, metadata)
         if record is None and (change.subresource or metadata.get("uid")):
             raise failures.not_found(resource.group, resource.name, call.route.name)
         live = copy.deepcopy(cluster.shown(resource, record)) if record else None
