@@ -272,3 +272,18 @@ def test_a_watch_follows_labels(widgets: Caller) -> None:
         for labels in ({"on": "1"}, {"on": "2"}, {"on": None}):
             widgets.ok("PATCH", f"{WIDGETS}/a", {"metadata": {"labels": labels}}, **MERGE)
         assert [stream.next()["type"] for _ in range(3)] == ["ADDED", "MODIFIED", "DELETED"]
+
+
+def test_scales_of_custom_objects_cannot_be_applied(widgets: Caller) -> None:
+    """A real server fails at it, once nothing conflicts: it cannot convert the Scale to a version of the kind."""
+    run(widgets, Step("create", "PATCH", f"{WIDGETS}/a?fieldManager=one", widget("a", size=3, replicas=1), APPLY))
+    path = f"{WIDGETS}/a/scale?fieldManager=two"
+    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "a"}, "spec": {"replicas": 5}}
+    why = "to proper version: request to convert CR to an invalid group/version: autoscaling/v1"
+    message = f"failed to convert new object (/a; autoscaling/v1, Kind=Scale) {why}"
+    run(
+        widgets,
+        Step("conflict", "PATCH", path, scale, APPLY, code=409, reason="Conflict"),
+        Step("failure", "PATCH", f"{path}&force=true", scale, APPLY, code=500, message=message),
+    )
+    assert widgets("GET", f"{WIDGETS}/a").json["spec"]["replicas"] == 1

@@ -185,6 +185,8 @@ def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
             schema=cluster.schemas.schema_for(_SCALE),
             time=None,
         )
+        if resource.custom:
+            raise _no_scale_of_custom(applied)
         replicas = _checked_replicas((scale.get("spec") or {}).get("replicas", 0), call.route.name)
         obj = _with_replicas(resource, copy.deepcopy(old), replicas)
         mine = Ownership.read(scale["metadata"].get("managedFields"))
@@ -194,6 +196,14 @@ def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
             obj["metadata"]["resourceVersion"] = version
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
     return ObjectAnswer(scale_of(resource, answer.document))
+
+
+def _no_scale_of_custom(applied: Mapping[str, Any]) -> failures.Failure:
+    """Return what a real server says of a Scale applied to a custom object: it does not get beyond conflicts."""
+    metadata = applied["metadata"]
+    who = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; autoscaling/v1, Kind=Scale"
+    why = "request to convert CR to an invalid group/version: autoscaling/v1"
+    return failures.Failure("", f"failed to convert new object ({who}) to proper version: {why}", code=500)
 
 
 def _patched_scale(call: Call, editor: Editor | None, scale: dict[str, Any], options: WriteOptions) -> dict[str, Any]:
