@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testing.calling import pod
 from testing.unrecorded import MERGE, STRATEGIC, N, Step, invalid, named, run, template
@@ -137,7 +137,7 @@ def test_quotas_are_about_known_resources(call: Caller) -> None:
             quotas,
             named("u", spec={"hard": {"zork": "1"}}),
             'spec.hard[zork]: Invalid value: "zork": must be a standard resource type or fully qualified',
-            'spec.hard[zork]: Invalid value: "zork": must be a standard resource for quotas',
+            'spec.hard[zork]: Invalid value: "zork": must be a standard resource for quota',
         ),
     )
 
@@ -424,4 +424,97 @@ def test_what_is_filled_in_of_volumes_and_references(call: Caller) -> None:
             ),
             values={"spec.hostPath.type": ""},
         ),
+    )
+
+
+def test_what_pods_name_must_be_possible(call: Caller) -> None:
+    """Probes, users, paths and references are looked at; a negative grace period becomes one second."""
+    number, port = "must be between 0 and 2147483647, inclusive", "must be between 1 and 65535, inclusive"
+    probe, source = "spec.containers[0].livenessProbe", "spec.containers[0].env[0].valueFrom"
+
+    def container(**more: Any) -> dict[str, Any]:
+        return pod("p", containers=[{"name": "c", "image": "i", **more}])
+
+    def variable(kind: str, **reference: str) -> dict[str, Any]:
+        return container(env=[{"name": "A", "valueFrom": {kind: reference}}])
+
+    outside = pod("p", volumes=[{"name": "v", "hostPath": {"path": "/a/../b"}}])
+    pods = f"{N}/pods"
+    run(
+        call,
+        invalid(
+            "HTTP",
+            "POST",
+            pods,
+            container(livenessProbe={"httpGet": {"port": 0}}),
+            f"{probe}.httpGet.port: Invalid value: 0: {port}",
+        ),
+        invalid(
+            "TCP",
+            "POST",
+            pods,
+            container(livenessProbe={"tcpSocket": {"port": 70000}}),
+            f"{probe}.tcpSocket.port: Invalid value: 70000: {port}",
+        ),
+        invalid(
+            "command",
+            "POST",
+            pods,
+            container(livenessProbe={"exec": {}}),
+            f"{probe}.exec.command: Required value",
+        ),
+        invalid(
+            "user",
+            "POST",
+            pods,
+            pod("p", securityContext={"runAsUser": -1}),
+            f"spec.securityContext.runAsUser: Invalid value: -1: {number}",
+        ),
+        invalid(
+            "user of a container",
+            "POST",
+            pods,
+            container(securityContext={"runAsUser": -1}),
+            f"spec.containers[0].securityContext.runAsUser: Invalid value: -1: {number}",
+        ),
+        invalid(
+            "path",
+            "POST",
+            pods,
+            outside,
+            "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'",
+        ),
+        invalid(
+            "key",
+            "POST",
+            pods,
+            variable("configMapKeyRef", name="x"),
+            f"{source}.configMapKeyRef.key: Required value",
+        ),
+        Step(
+            "grace",
+            "POST",
+            pods,
+            pod("p", terminationGracePeriodSeconds=-5),
+            values={"spec.terminationGracePeriodSeconds": 1},
+        ),
+    )
+
+
+def test_backends_and_external_names(call: Caller) -> None:
+    """An external name is required of its type, and an ingress path needs some backend, once it has a type."""
+    ingresses = "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
+    path = "spec.rules[0].http.paths[0]"
+
+    def ingress(**one: Any) -> dict[str, Any]:
+        return named("i", spec={"rules": [{"http": {"paths": [{"path": "/", **one}]}}]})
+
+    external = named("s", spec={"type": "ExternalName"})
+    neither = f'{path}.backend: Invalid value: "": resource or service backend is required'
+    untyped = f"{path}.pathType: Required value: pathType must be specified"
+    run(
+        call,
+        invalid("name", "POST", f"{N}/services", external, "spec.externalName: Required value"),
+        invalid("backend", "POST", ingresses, ingress(pathType="Prefix", backend={}), neither),
+        invalid("no type", "POST", ingresses, ingress(backend={"service": {"name": "x"}}), untyped),
     )

@@ -71,7 +71,7 @@ def resource_quota(obj: dict[str, Any], _old: dict[str, Any] | None, report: Rep
         if "/" not in name and name not in _QUOTA_RESOURCES:
             if name not in _STANDARD_RESOURCES:
                 report.invalid(path, name, "must be a standard resource type or fully qualified")
-            report.invalid(path, name, "must be a standard resource for quotas")
+            report.invalid(path, name, "must be a standard resource for quota")
         if parse(value) < 0:
             report.invalid(path, value, NOT_NEGATIVE)
         if name in _COUNTED and parse(value) % 1:

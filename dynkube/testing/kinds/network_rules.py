@@ -63,7 +63,9 @@ def service(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> 
         report.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services")
     if kind == "ExternalName":
         name = spec.get("externalName") or ""
-        for problem in formats.subdomain(name.rstrip(".")):
+        if not name:
+            report.required("spec.externalName")
+        for problem in formats.subdomain(name.rstrip(".")) if name else []:
             report.invalid("spec.externalName", name, problem)
     names: set[str] = set()
     for index, port in enumerate(ports):
@@ -184,7 +186,8 @@ def _ingress_rule(rule: dict[str, Any], path: str, report: Report) -> None:
         kind = one.get("pathType")
         if kind is None:
             report.required(f"{here}.pathType", "pathType must be specified")
-        elif kind in {"Exact", "Prefix"}:
+            continue
+        if kind in {"Exact", "Prefix"}:
             if not str(one.get("path", "")).startswith("/"):
                 report.invalid(f"{here}.path", one.get("path", ""), "must be an absolute path")
         elif kind != "ImplementationSpecific":
@@ -200,7 +203,7 @@ def _backend(backend: dict[str, Any], path: str, report: Report) -> None:
     if backend.get("resource") is not None:
         return
     if target is None:
-        report.required(f"{path}.service.name")
+        report.invalid(path, "", "resource or service backend is required")
         return
     if not target.get("name"):
         report.required(f"{path}.service.name")

@@ -69,7 +69,18 @@ def pod_spec(spec: dict[str, Any], path: str, report: Report) -> None:
             for problem in formats.label(spec[key]):
                 report.invalid(f"{path}.{key}", spec[key], problem)
     _tolerations(spec.get("tolerations") or [], f"{path}.tolerations", report)
-    not_negative(spec, "terminationGracePeriodSeconds", path, report)
+    _identities(spec, path, ("runAsUser", "runAsGroup", "fsGroup"), report)
+
+
+def _identities(owner: dict[str, Any], path: str, keys: tuple[str, ...], report: Report) -> None:
+    """Check the numbers of users and groups a pod or container runs as."""
+    context = owner.get("securityContext") or {}
+    found = [(f"{path}.securityContext.{key}", context[key]) for key in keys if context.get(key) is not None]
+    groups = context.get("supplementalGroups") or []
+    found += [(f"{path}.securityContext.supplementalGroups[{index}]", one) for index, one in enumerate(groups)]
+    for where, number in found:
+        if not 0 <= number <= 2**31 - 1:
+            report.invalid(where, number, "must be between 0 and 2147483647, inclusive")
 
 
 def _tolerations(tolerations: list[dict[str, Any]], path: str, report: Report) -> None:
@@ -113,9 +124,18 @@ def _volumes(volumes: list[dict[str, Any]], path: str, report: Report) -> set[st
             report.required(f"{here}.configMap.name")
         if "persistentVolumeClaim" in volume and not (volume["persistentVolumeClaim"] or {}).get("claimName"):
             report.required(f"{here}.persistentVolumeClaim.claimName")
-        if "hostPath" in volume and not (volume["hostPath"] or {}).get("path"):
-            report.required(f"{here}.hostPath.path")
+        if "hostPath" in volume:
+            host_path(volume["hostPath"] or {}, f"{here}.hostPath", report)
     return names
+
+
+def host_path(source: dict[str, Any], path: str, report: Report) -> None:
+    """Check a path on a node."""
+    where = source.get("path") or ""
+    if not where:
+        report.required(f"{path}.path")
+    elif ".." in where.split("/"):
+        report.invalid(f"{path}.path", where, "must not contain '..'")
 
 
 def _container(container: dict[str, Any], path: str, names: set[str], volumes: set[str], report: Report) -> None:
@@ -141,6 +161,7 @@ def _container(container: dict[str, Any], path: str, names: set[str], volumes: s
         if isinstance(container.get(kind), dict):
             _probe(container[kind], f"{path}.{kind}", report)
     resources(container.get("resources") or {}, f"{path}.resources", report)
+    _identities(container, path, ("runAsUser", "runAsGroup"), report)
 
 
 def _ports(ports: list[dict[str, Any]], path: str, report: Report) -> None:
@@ -178,10 +199,24 @@ def _environment(variables: list[dict[str, Any]], path: str, report: Report) -> 
                 why = "must specify one of: `configMapKeyRef`, `fieldRef`, `fileKeyRef`, "
                 why += "`resourceFieldRef` or `secretKeyRef`"
                 report.invalid(f"{here}.valueFrom", "", why)
-            elif variable.get("value"):
+                continue
+            _source(source, f"{here}.valueFrom", report)
+            if variable.get("value"):
                 report.invalid(f"{here}.valueFrom", "", "may not be specified when `value` is not empty")
             elif len(source) > 1:
                 report.invalid(f"{here}.valueFrom", "", "may not have more than one field specified at a time")
+
+
+def _source(source: dict[str, Any], path: str, report: Report) -> None:
+    """Check what a variable's value is taken from."""
+    for kind in ("configMapKeyRef", "secretKeyRef"):
+        reference = source.get(kind)
+        if reference is None:
+            continue
+        for problem in formats.subdomain(reference.get("name") or ""):
+            report.invalid(f"{path}.{kind}.name", reference.get("name") or "", problem)
+        if not reference.get("key"):
+            report.required(f"{path}.{kind}.key")
 
 
 def _mounts(mounts: list[dict[str, Any]], path: str, volumes: set[str], report: Report) -> None:
@@ -206,8 +241,18 @@ def _probe(probe: dict[str, Any], path: str, report: Report) -> None:
         report.required(path, "must specify a handler type")
     for extra in handlers[1:]:
         report.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
+    for kind in ("httpGet", "tcpSocket", "grpc"):
+        if probe.get(kind) is not None:
+            _probe_port(probe[kind].get("port", 0), f"{path}.{kind}.port", report)
+    if probe.get("exec") is not None and not probe["exec"].get("command"):
+        report.required(f"{path}.exec.command")
     for key in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
         not_negative(probe, key, path, report)
+
+
+def _probe_port(port: Any, path: str, report: Report) -> None:
+    for problem in formats.port_name(port) if isinstance(port, str) else formats.port_number(port):
+        report.invalid(path, port, problem)
 
 
 def resources(found: dict[str, Any], path: str, report: Report) -> None:

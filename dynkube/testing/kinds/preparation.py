@@ -43,6 +43,8 @@ def _quality(spec: dict[str, Any]) -> str:
 def create_pod(obj: dict[str, Any], _others: Others) -> None:
     """Give a new pod its status, priority and default tolerations."""
     spec = obj.setdefault("spec", {})
+    if spec.get("terminationGracePeriodSeconds", 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
     obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
     if spec.get("schedulingGates"):
         why = {"reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates"}
