@@ -37,12 +37,17 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="the same on the embedded server with 5,000 pods, where there is no other",
     )
+    parser.add_argument(
+        "--write", action="store_true", help="with --kubeconfig: also create, in a namespace that is deleted afterwards"
+    )
     options = parser.parse_args(arguments)
+    if options.write and not options.kubeconfig:
+        parser.error("--write goes with --kubeconfig: what is created must not be left to a default")
     if options.embedded:
         with real_server.embedded_server() as kubeconfig:
             return real_server.main(kubeconfig, options.rounds)
     if options.kubeconfig:
-        return real_server.main(options.kubeconfig, options.rounds)
+        return real_server.main(options.kubeconfig, options.rounds, write=options.write)
     if options.publish and options.jobs:
         parser.error("--publish goes with a run of all jobs")
     jobs = [job for job in JOBS if not options.jobs or job.name in options.jobs]

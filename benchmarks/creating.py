@@ -20,14 +20,14 @@ STEP, FEW = 200, 100
 THREADS = 8
 
 
-def one_thread(create: Callable[[Any], object]) -> dict[str, float]:
+def one_thread(create: Callable[[Any], object], count: int = CREATES) -> dict[str, float]:
     """Return time and CPU per object."""
-    bodies = [to_create(config_map(number)) for number in range(CREATES)]
+    bodies = [to_create(config_map(number)) for number in range(count)]
     with Crew(create, 1) as crew:
         crew.make(bodies[:STEP], 1)
         began, began_cpu = time.perf_counter(), time.process_time()
         crew.make(bodies, 1)
-        return _per_object(began, began_cpu, CREATES)
+        return _per_object(began, began_cpu, count)
 
 
 def threads_in_turn(create: Callable[[Any], object], count: int = CREATES, step: int = STEP) -> dict[str, float]:
