@@ -9,6 +9,8 @@ from typing import Any
 PODS = 5_000
 #: How many small objects the second informer job holds.
 CONFIG_MAPS = 50_000
+#: So many of them are in the one namespace that is listed by itself.
+FEW_CONFIG_MAPS = 5_000
 #: How many objects a page of the paged list has: what every client here asks for.
 PAGE = 500
 NAMESPACE = "bench"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: The figure that says how many times as fast as one thread eight are.
 SPEED_UP = "speed_up"
+#: The figure that says how many times as much an object costs where there are ten times as many.
+GROWTH = "growth"
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Job:
 
     @property
     def is_ratio(self) -> bool:
-        """Whether the figure is one to compare with the floor's; a speed-up is a comparison already."""
-        return self.figure != SPEED_UP
+        """Whether the figure is one to compare with the floor's; a speed-up and a growth are comparisons already."""
+        return self.figure not in (SPEED_UP, GROWTH)
 
 
 #: A create takes at most this many times the floor's processor time, with one thread and with eight.
@@ -66,6 +68,7 @@ JOBS = (
         (Target("wall_ms", 1.3), Target("peak_mb", 1.0)),
         own=True,
     ),
+    Job("informer_growth", "the same, one object of 50,000 over one of 5,000", GROWTH, own=True),
     Job("create_1", "create, 1 thread: CPU per object", "cpu_ms", (Target("cpu_ms", CREATE_CPU),)),
     Job("create_8", "create, 8 threads: CPU per object", "cpu_ms", (Target("cpu_ms", CREATE_CPU),)),
     Job("rate_8", "create, 8 threads over 1: rate", SPEED_UP, of="create_8"),
@@ -83,5 +86,8 @@ ITERATE_PEAK_MB = 90.0
 #: Eight threads on two cores create at least this many times faster than one where a create takes its time. Where the
 #: answer is there at once all do Python under one lock: the floor gains little, and nothing is promised.
 CREATE_SPEED_UP = 1.5
+#: An informer's object among 50,000 costs at most this many times what it costs among 5,000: flat, with room for caches
+#: of the processor that the larger store does not fit in.
+FLAT = 1.15
 #: Over a slow link the default setting takes at most this many times as long as the best one, compressed or not.
 GZIP_DEFAULT = 1.1

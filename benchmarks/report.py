@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from benchmarks.jobs import CREATE_SPEED_UP, GZIP_DEFAULT, ITERATE_PEAK_MB, JOBS, SPEED_UP, Job
+from benchmarks.jobs import CREATE_SPEED_UP, FLAT, GROWTH, GZIP_DEFAULT, ITERATE_PEAK_MB, JOBS, SPEED_UP, Job
 from dynkube.config import Config
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ def targets(results: Results, jobs: list[Job]) -> list[tuple[bool, str]]:
         results.median("iterate_pods", "dynkube", "peak_mb"),
         ITERATE_PEAK_MB,
         unit=" MB",
+    )
+    floor = results.median("informer_growth", "floor", GROWTH)
+    judge(
+        f"informer, one config map of 50,000 over one of 5,000 (the floor's own: {floor or 0:.2f})",
+        results.median("informer_growth", "dynkube", GROWTH),
+        FLAT,
     )
     floor = results.median("create_8_storing", "floor", SPEED_UP)
     judge(

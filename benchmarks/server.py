@@ -62,6 +62,8 @@ class Canned:
     config_map_list: bytes = b""
     config_map_pages: list[bytes] = field(default_factory=list)
     config_map_initial_events: bytes = b""
+    few_config_map_list: bytes = b""
+    few_config_map_initial_events: bytes = b""
     created: bytes = b""
     documents: dict[tuple[str, bool], tuple[str, bytes]] = field(default_factory=dict)
 
@@ -73,6 +75,7 @@ class Canned:
         pod_items = [canned.list_item(pod) for pod in pods]
         map_items = [canned.list_item(config_map) for config_map in maps]
         whole = canned.list_writes("PodList", pod_items)
+        few = canned.FEW_CONFIG_MAPS
         end = {kind: canned.bookmark(kind, initial_events_end=True) for kind in ("Pod", "ConfigMap")}
         return cls(
             pods=[canned.compact(pod) for pod in pods[:10]],
@@ -85,6 +88,10 @@ class Canned:
             config_map_list=chunked(canned.list_writes("ConfigMapList", map_items)) + LAST_CHUNK,
             config_map_pages=pages("ConfigMapList", map_items),
             config_map_initial_events=chunked([*(canned.event("ADDED", item) for item in maps), end["ConfigMap"]]),
+            few_config_map_list=chunked(canned.list_writes("ConfigMapList", map_items[:few])) + LAST_CHUNK,
+            few_config_map_initial_events=chunked(
+                [*(canned.event("ADDED", item) for item in maps[:few]), end["ConfigMap"]]
+            ),
             created=canned.compact(maps[0]),
             documents=record_discovery(),
         )
@@ -240,8 +247,11 @@ class Connection:
             self.write(CHUNKED + all_pages[int(query.get("continue") or 0)])
         elif pods and "gzip" in headers.get("accept-encoding", "") and self.kind.bytes_per_second is not None:
             self.send_compressed(self.answers.pod_list_writes)
+        elif pods:
+            self.write(CHUNKED + self.answers.pod_list)
         else:
-            self.write(CHUNKED + (self.answers.pod_list if pods else self.answers.config_map_list))
+            few = "/namespaces/" in path
+            self.write(CHUNKED + (self.answers.few_config_map_list if few else self.answers.config_map_list))
 
     def send_compressed(self, writes: list[bytes]) -> None:
         """Compress a list while it is sent, at level 1, as the API server does with 128 KiB and more."""
@@ -257,7 +267,9 @@ class Connection:
         """Send the events at once, then stay silent until the client goes, as a quiet watch does."""
         pods = path.endswith("/pods")
         if query.get("sendInitialEvents") == "true":
-            body = self.answers.pod_initial_events if pods else self.answers.config_map_initial_events
+            few = "/namespaces/" in path
+            maps = self.answers.few_config_map_initial_events if few else self.answers.config_map_initial_events
+            body = self.answers.pod_initial_events if pods else maps
         else:
             body = self.answers.pod_events if pods and query.get("resourceVersion") != "999999" else b""
         self.write(CHUNKED + body)

@@ -55,6 +55,7 @@ def measure(client_name: str, job: str, url: str, ca_file: str, extra: list[str]
     options: dict[str, Any] = {"compress": job == "list_pods_gzip"} if job.startswith("list_pods_") else {}
     client = module.Client(url, ca_file, **options)
     name = next((each for each in ("create", "list_pods") if job.startswith(f"{each}_")), job)
+    name = "informer_few_config_maps" if job == "informer_growth" else name
     method = getattr(client, name, None)
     if method is None:
         return None
@@ -64,6 +65,10 @@ def measure(client_name: str, job: str, url: str, ca_file: str, extra: list[str]
         from benchmarks import creating
 
         return creating.JOBS[job](method)
+    if job == "informer_growth":
+        from benchmarks import growing
+
+        return growing.growth(client)
     # Connected, resolved and imported: what that costs is the cold start's row.
     getattr(client, "warm_up", client.get)()
     arguments = (EVENTS,) if job == "watch_events" else ()

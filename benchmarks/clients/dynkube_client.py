@@ -53,14 +53,18 @@ class Client:
 
     def informer_pods(self) -> Any:
         """Sync an informer on all pods."""
-        return self._synced(self._pods)
+        return self._synced(self._pods.all_namespaces())
 
     def informer_config_maps(self) -> Any:
         """Sync an informer on all config maps."""
-        return self._synced(self._client.resource("v1", "configmaps"))
+        return self._synced(self._client.resource("v1", "configmaps").all_namespaces())
+
+    def informer_few_config_maps(self) -> Any:
+        """Sync an informer on the config maps of one namespace."""
+        return self._synced(self._config_maps)
 
     def _synced(self, resource: Any, *, start: bool = True) -> Any:
-        informer = resource.all_namespaces().informer()
+        informer = resource.informer()
         if not start:
             return informer
         informer.start()

@@ -83,6 +83,10 @@ class Client:
         """List 50,000 config maps in one request."""
         return json.loads(self._send("GET", "/api/v1/configmaps").read())
 
+    def informer_few_config_maps(self) -> Any:
+        """List the 5,000 of one namespace."""
+        return json.loads(self._send("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps").read())
+
     def create(self, body: dict[str, Any]) -> Any:
         """Create one config map."""
         data = json.dumps(body, separators=(",", ":")).encode()

@@ -7,11 +7,11 @@ import json
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from benchmarks import canned, creating, server
+from benchmarks import canned, creating, growing, server
 from benchmarks.clients import dynkube_client, floor
 from benchmarks.jobs import JOBS
 from benchmarks.measuring import Results
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PODS, CONFIG_MAPS = 60, 40
+PODS, CONFIG_MAPS, FEW_CONFIG_MAPS = 60, 40, 10
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(canned, "PODS", PODS)
         patch.setattr(canned, "CONFIG_MAPS", CONFIG_MAPS)
+        patch.setattr(canned, "FEW_CONFIG_MAPS", FEW_CONFIG_MAPS)
         answers = server.Canned.build()
     certificate = generate(["127.0.0.1"])
     path: Path = tmp_path_factory.mktemp("canned") / "ca.crt"
@@ -51,7 +52,12 @@ def test_each_job_does_what_its_row_says(client: Any, addresses: dict[str, str])
     assert len(one.list_pods()["items"]) == PODS
     assert one.iterate_pods() == PODS
     assert one.create(canned.to_create(canned.config_map(1)))["kind"] == "ConfigMap"
-    for job, count in (("informer_pods", PODS), ("informer_config_maps", CONFIG_MAPS)):
+    counts = {
+        "informer_pods": PODS,
+        "informer_config_maps": CONFIG_MAPS,
+        "informer_few_config_maps": FEW_CONFIG_MAPS,
+    }
+    for job, count in counts.items():
         known = getattr(one, job)()
         assert len(known["items"] if isinstance(known, dict) else known.indexer) == count
         if not isinstance(known, dict):
@@ -147,3 +153,32 @@ def test_ratios_are_of_runs_of_the_same_round() -> None:
         results.add("get", "dynkube", {"cpu_ms": 3.0 * slowness})
     assert results.ratio("get", "dynkube", "cpu_ms") == pytest.approx(1.5)
     assert json.dumps(results.values)
+
+
+def test_growth_compares_one_object_with_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many objects are synced in small informers as in the large one, each of which is stopped after its time."""
+    monkeypatch.setattr(growing, "CONFIG_MAPS", 40)
+    monkeypatch.setattr(growing, "FEW_CONFIG_MAPS", 10)
+    clock = iter(range(1_000))
+    monkeypatch.setattr(growing, "perf_counter", lambda: float(next(clock)))
+
+    class Client:
+        synced: ClassVar[list[int]] = []
+        stopped = 0
+
+        def informer_few_config_maps(self) -> Client:
+            self.synced.append(10)
+            return self
+
+        def informer_config_maps(self) -> Client:
+            self.synced.append(40)
+            return self
+
+        def stop(self) -> None:
+            Client.stopped += 1
+
+    figures = growing.growth(Client())
+    assert Client.synced == [10, 40, *[10, 10, 10, 10, 40] * growing.TURNS]
+    assert Client.stopped == len(Client.synced)
+    # By this clock each sync takes a second: four small ones take as long as four large ones would.
+    assert figures == {"wall_ms": 1000 / 40, "growth": 0.25}
