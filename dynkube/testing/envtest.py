@@ -6,13 +6,11 @@ controller manager, scheduler or kubelet, as with envtest: namespaces never fini
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import http.client
 import logging
 import os
 import shutil
-import ssl
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -20,15 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from dynkube.config import Config, load_config
+from dynkube.config.kubeconfig import Kubeconfig
+from dynkube.config.view import flattened, merged, minified
 from dynkube.errors import AlreadyExists, ConfigError, DynkubeError, InvalidRequestError, NotFound
 from dynkube.objects import load_manifests
 from dynkube.testing.access import certificates
 from dynkube.testing.access.kubeconfig import write
 from dynkube.testing.envtest_credentials import administrator, service_account_key, with_client_certificate
 from dynkube.testing.envtest_places import Duration, binary, free_port
+from dynkube.testing.envtest_process import PAUSE, Program, flags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -41,8 +42,6 @@ logger = logging.getLogger("dynkube.testing.envtest")
 _ADDRESS: Final = "127.0.0.1"
 #: How often the control plane is tried to be started.
 _ATTEMPTS: Final = 5
-#: Seconds between two looks at whether something is ready.
-_PAUSE: Final = 0.1
 #: Seconds the namespace ``default`` may take to appear after the server is ready.
 _NAMESPACE: Final = 5.0
 #: Requests a second of an administrator's client, and how many of them at once.
@@ -98,6 +97,14 @@ class _RealServer:
         with self.client() as dyn, contextlib.suppress(NotFound):
             dyn.resource("v1", "namespaces").delete(name)
 
+    def kubeconfig(self, *, namespace: str = "") -> dict[str, Any]:
+        """Return a kubeconfig of an administrator."""
+        raise NotImplementedError
+
+    def write_kubeconfig(self, path: str | os.PathLike[str], *, namespace: str = "") -> Path:
+        """Write the kubeconfig, readable by the owner alone, and return its path."""
+        return write(Path(path), self.kubeconfig(namespace=namespace))
+
     def start(self) -> Self:
         """Make it ready to answer; return it."""
         raise NotImplementedError
@@ -115,18 +122,42 @@ class _RealServer:
 
 
 class ExistingCluster(_RealServer):
-    """A cluster that runs already, as a kubeconfig names it. Nothing is started, and nothing stopped."""
+    """A cluster that runs already, as a kubeconfig names it. Nothing is started, and nothing stopped.
 
-    def __init__(self, *, kubeconfig: str | None = None, context: str | None = None) -> None:
+    ``load`` names manifests to create at the start; they stay, since others may use them by the time this one ends.
+    Raises ConfigError for a kubeconfig that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        load: Iterable[str | os.PathLike[str]] = (),
+    ) -> None:
         self._config = load_config(context, kubeconfig=kubeconfig)
+        self._place = kubeconfig
+        self._load = tuple(load)
 
     def config(self, **overrides: Any) -> Config:
         """Return the kubeconfig's configuration; keywords replace fields of it."""
         return self._config.replace(**overrides)
 
+    def kubeconfig(self, *, namespace: str = "") -> dict[str, Any]:
+        """Return the kubeconfig reduced to its context, with certificates and keys as data instead of files."""
+        own = merged(flattened(minified(Kubeconfig.load(self._place), self._config.context)))
+        if namespace:
+            own["contexts"][0]["context"]["namespace"] = namespace
+        return own
+
     def start(self) -> Self:
-        """Do nothing; return the cluster."""
+        """Load the manifests; return the cluster."""
+        for source in self._load:
+            self.load(Path(source))
         return self
+
+    def __repr__(self) -> str:
+        return f"<ExistingCluster {self._config.host}>"
 
 
 class ControlPlane(_RealServer):
@@ -158,7 +189,7 @@ class ControlPlane(_RealServer):
         self._flags = (tuple(etcd_flags), tuple(apiserver_flags))
         self._attached = os.environ.get("KUBEBUILDER_ATTACH_CONTROL_PLANE_OUTPUT", "").lower() == "true"
         self._folder: Path | None = None
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._programs: list[Program] = []
         self._config: Config | None = None
 
     def start(self) -> Self:
@@ -187,15 +218,18 @@ class ControlPlane(_RealServer):
         return self
 
     def stop(self) -> None:
-        """Stop kube-apiserver, then etcd (SIGTERM, and SIGKILL after the timeout), and remove their files."""
-        while self._processes:
-            process = self._processes.pop()
-            process.terminate()
-            try:
-                process.wait(self._stop_timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """Stop kube-apiserver, then etcd (SIGTERM, and SIGKILL after the timeout), and remove their files.
+
+        What ended before by itself is told to the log. Called at the end of the process if nobody did.
+        """
+        atexit.unregister(self.stop)
+        ended = [each for each in self._programs if not each.running]
+        if self._config is not None:
+            for each in ended:
+                logger.warning("the control plane did not last: %s", each)
+        while self._programs:
+            # kube-apiserver without etcd does not heed SIGTERM: it waits for what it cannot write any more.
+            self._programs.pop().stop(0.0 if ended else self._stop_timeout)
         self._config = None
         folder, self._folder = self._folder, None
         if folder is not None:
@@ -226,10 +260,6 @@ class ControlPlane(_RealServer):
         """Return a kubeconfig of the administrator."""
         return with_client_certificate(self.config(), namespace)
 
-    def write_kubeconfig(self, path: str | os.PathLike[str], *, namespace: str = "") -> Path:
-        """Write the kubeconfig, readable by the owner alone, and return its path."""
-        return write(Path(path), self.kubeconfig(namespace=namespace))
-
     def __repr__(self) -> str:
         return f"<ControlPlane {self._config.host if self._config else 'stopped'}>"
 
@@ -237,8 +267,9 @@ class ControlPlane(_RealServer):
 
     def _start(self) -> None:
         self._folder = folder = Path(tempfile.mkdtemp(prefix="k8s_test_framework_"))
+        atexit.register(self.stop)
         clients, port = f"http://{_ADDRESS}:{free_port(_ADDRESS)}", free_port(_ADDRESS)
-        self._run(folder, "etcd", self._etcd_command(folder, clients), lambda: _answers(f"{clients}/health"))
+        self._run(self._etcd_command(folder, clients), folder / "etcd.log", f"{clients}/health")
         serving = certificates.generate(["localhost", _ADDRESS, "kubernetes", "kubernetes.default"])
         admin = administrator()
         files = {
@@ -251,8 +282,7 @@ class ControlPlane(_RealServer):
             (folder / name).touch(mode=0o600)
             (folder / name).write_bytes(text)
         url = f"https://{_ADDRESS}:{port}"
-        command = self._apiserver_command(folder, clients, port)
-        self._run(folder, "kube-apiserver", command, lambda: _answers(f"{url}/healthz"))
+        self._run(self._apiserver_command(folder, clients, port), folder / "kube-apiserver.log", f"{url}/healthz")
         self._config = Config(
             host=url, ca_data=serving.ca, cert_data=admin.certificate, key_data=admin.key, qps=_QPS, burst=_BURST
         )
@@ -265,7 +295,7 @@ class ControlPlane(_RealServer):
             f"--listen-client-urls={clients}",
             f"--advertise-client-urls={clients}",
         ]
-        if "unsafe-no-fsync" in _help(self._etcd):
+        if "unsafe-no-fsync" in flags_of(self._etcd):
             command.append("--unsafe-no-fsync=true")
         return [*command, *self._flags[0]]
 
@@ -276,6 +306,10 @@ class ControlPlane(_RealServer):
             f"--cert-dir={folder}",
             f"--bind-address={_ADDRESS}",
             f"--secure-port={port}",
+            # Unlike envtest: else the address of a default route is advertised, and without one it does not start.
+            # An Endpoints object of a loopback address is invalid, so none is written for the service "kubernetes".
+            f"--advertise-address={_ADDRESS}",
+            "--endpoint-reconciler-type=none",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--allow-privileged=true",
             "--disable-admission-plugins=ServiceAccount",
@@ -285,29 +319,15 @@ class ControlPlane(_RealServer):
             f"--service-account-key-file={folder / 'sa-signer.key'}",
             f"--service-account-signing-key-file={folder / 'sa-signer.key'}",
         ]
-        if "--insecure-port" in _help(self._apiserver):
+        if "--insecure-port" in flags_of(self._apiserver):
             command.append("--insecure-port=0")
         return [*command, *self._flags[1]]
 
-    def _run(self, folder: Path, name: str, command: list[str], ready: Callable[[], bool]) -> None:
-        """Start a process and wait until it answers. Raises ConfigError when it ends before, or takes too long."""
-        output = folder / f"{name}.log"
-        with output.open("wb") as file:
-            stream = None if self._attached else file
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)  # noqa: S603
-        self._processes.append(process)
-        deadline = time.monotonic() + self._start_timeout
-        while not ready():
-            try:
-                code = process.wait(_PAUSE)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() < deadline:
-                    continue
-                what = f"did not answer within {self._start_timeout:g} s"
-            else:
-                what = f"ended with code {code}"
-            last = "\n".join(output.read_text("utf-8", "replace").splitlines()[-10:])
-            raise ConfigError(f"{name} {what}" + (f":\n{last}" if last else ""), path=command[0])
+    def _run(self, command: list[str], output: Path, url: str) -> None:
+        """Start a program and wait until a URL of it answers 200."""
+        program = Program(command, None if self._attached else output)
+        self._programs.append(program)
+        program.wait_ready(url, self._start_timeout)
 
     def _wait_for_default(self) -> None:
         """Wait for the first namespace: requests before that would be refused."""
@@ -320,33 +340,7 @@ class ControlPlane(_RealServer):
                 except DynkubeError as error:
                     if time.monotonic() > deadline:
                         raise ConfigError(f"the namespace default did not appear: {error}") from error
-                time.sleep(_PAUSE / 2)
-
-
-def _help(program: Path) -> str:
-    """Return what a program says about its flags: they come and go with versions."""
-    finished = subprocess.run([str(program), "--help"], capture_output=True, check=False, text=True, timeout=30)  # noqa: S603
-    return finished.stdout + finished.stderr
-
-
-def _answers(url: str) -> bool:
-    """Tell whether a URL answers 200; certificates are not looked at, as envtest does."""
-    parts = urlsplit(url)
-    link: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        link = http.client.HTTPSConnection(parts.netloc, timeout=5, context=context)
-    else:
-        link = http.client.HTTPConnection(parts.netloc, timeout=5)
-    try:
-        link.request("GET", parts.path)
-        return link.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        link.close()
+                time.sleep(PAUSE / 2)
 
 
 def from_environment(**options: Any) -> APIServer | ControlPlane | ExistingCluster:
@@ -356,13 +350,14 @@ def from_environment(**options: Any) -> APIServer | ControlPlane | ExistingClust
     `KUBEBUILDER_ASSETS` (or `TEST_ASSET_KUBE_APISERVER`) starts the real binaries. Otherwise it is the embedded
     server, made with ``options``, of which the others heed ``load`` alone.
     """
+    load = options.get("load", ())
     kubeconfig = os.environ.get("KUBECONFIG_INTEGRATION")
     if kubeconfig:
-        return ExistingCluster(kubeconfig=kubeconfig)
+        return ExistingCluster(kubeconfig=kubeconfig, load=load)
     if os.environ.get("USE_EXISTING_CLUSTER", "").lower() == "true":
-        return ExistingCluster()
+        return ExistingCluster(load=load)
     if os.environ.get("KUBEBUILDER_ASSETS") or os.environ.get("TEST_ASSET_KUBE_APISERVER"):
-        return ControlPlane(load=options.get("load", ()))
+        return ControlPlane(load=load)
     from dynkube.testing.server import APIServer as Embedded
 
     return Embedded(**options)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -65,14 +66,20 @@ def binary(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _cache() -> Path:
+    """Return the folder of lock files, made if need be: in the user's cache, or else among the temporary files."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "kubebuilder-envtest"
+    try:
+        folder = (Path(base) if base else Path.home() / ".cache") / "kubebuilder-envtest"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # a home that cannot be written to, or none at all
+        folder = Path(tempfile.gettempdir()) / "kubebuilder-envtest"
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def free_port(address: str) -> int:
     """Return a free port that nobody who asks this way is given within two minutes. Raises OSError after 100 tries."""
     folder = _cache()
-    folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("port-*"):
         # Somebody else may tidy up at the same time.
         with contextlib.suppress(FileNotFoundError):

@@ -1,7 +1,8 @@
 """The pytest plug-in: ``apiserver``, ``dyn`` and ``namespace`` as fixtures.
 
 Installed with dynkube as the plug-in ``dynkube``. One server serves a test session (one for each worker of
-pytest-xdist); each test has a namespace of its own, so tests do not see each other's objects.
+pytest-xdist); each test has a namespace of its own, so tests do not see each other's objects. Which server it is the
+environment says: the embedded one, or a real one, as `dynkube.testing.envtest.from_environment` does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynkube.dynamic import DynamicClient
-    from dynkube.testing.server import APIServer
 
 
 @pytest.fixture(scope="session")
@@ -25,16 +25,20 @@ def apiserver_options() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def apiserver(apiserver_options: dict[str, Any]) -> Iterator[APIServer]:
-    """Return a running API server, shared by the session."""
-    from dynkube.testing.server import APIServer as Server
+def apiserver(apiserver_options: dict[str, Any]) -> Iterator[Any]:
+    """Return a running server, shared by the session: the one the environment asks for, by default an `APIServer`.
 
-    with Server(**apiserver_options) as server:
+    Tests that need what the embedded server alone can do (faults, recorded requests, snapshots) override this fixture
+    with one that makes an `APIServer`.
+    """
+    from dynkube.testing.envtest import from_environment
+
+    with from_environment(**apiserver_options) as server:
         yield server
 
 
 @pytest.fixture
-def namespace(apiserver: APIServer) -> Iterator[str]:
+def namespace(apiserver: Any) -> Iterator[str]:
     """Return the name of a namespace nobody else uses; it is deleted with everything in it after the test."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     apiserver.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
@@ -43,7 +47,7 @@ def namespace(apiserver: APIServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def dyn(apiserver: APIServer, namespace: str) -> Iterator[DynamicClient]:
+def dyn(apiserver: Any, namespace: str) -> Iterator[DynamicClient]:
     """Return a client of the server whose default namespace is the test's own."""
     with apiserver.client(namespace=namespace) as client:
         yield client

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dynkube.dynamic import connect
 from dynkube.errors import ConfigError, InvalidRequestError
+from dynkube.objects import load_yaml
 from dynkube.testing import APIServer
 from dynkube.testing.envtest import ControlPlane, ExistingCluster, from_environment
 from dynkube.testing.envtest_places import Duration, free_port
@@ -19,12 +23,13 @@ from testing.calling import config_map, definition
 VARIABLES = ("KUBEBUILDER_ASSETS", "TEST_ASSET_ETCD", "TEST_ASSET_KUBE_APISERVER", "USE_EXISTING_CLUSTER")
 
 COMMON = """#!{python}
-import json, pathlib, signal, sys
+import json, os, pathlib, signal, sys
 here = pathlib.Path(__file__).parent
 if "--help" in sys.argv:
     print(open(here / (pathlib.Path(__file__).name + ".help")).read())
     raise SystemExit(0)
 flags = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:])
+flags.update(pid=str(os.getpid()), session=str(os.getsid(0)))
 with open(here / (pathlib.Path(__file__).name + ".runs"), "a") as file:
     file.write(json.dumps(flags) + "\\n")
 """
@@ -135,6 +140,44 @@ def test_flags(assets: Path) -> None:
     assert server["service-account-issuer"] == f"https://127.0.0.1:{server['secure-port']}/"
 
 
+def test_no_network_is_needed(assets: Path) -> None:
+    """Loopback is advertised: kube-apiserver looks for a default route otherwise, and does not start without one.
+
+    An Endpoints object of a loopback address is invalid, so that it is told not to write one.
+    """
+    with ControlPlane(assets=assets):
+        (server,) = runs(assets, "kube-apiserver")
+    assert (server["advertise-address"], server["endpoint-reconciler-type"]) == ("127.0.0.1", "none")
+
+
+def test_an_interrupt_from_the_keyboard_is_not_for_the_programs(assets: Path) -> None:
+    """They run in sessions of their own: Ctrl-C must leave the server to the tests that tidy up."""
+    with ControlPlane(assets=assets):
+        sessions = {one["session"] for name in ("etcd", "kube-apiserver") for one in runs(assets, name)}
+    assert str(os.getsid(0)) not in sessions
+
+
+def test_the_end_of_the_process_ends_the_programs(assets: Path) -> None:
+    """A script that forgets to stop its control plane leaves nothing running and no files."""
+    script = "import sys; from dynkube.testing.envtest import ControlPlane; ControlPlane(assets=sys.argv[1]).start()"
+    subprocess.run([sys.executable, "-c", script, str(assets)], check=True, timeout=60)
+    for name in ("etcd", "kube-apiserver"):
+        (program,) = runs(assets, name)
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(program["pid"]), 0)
+    assert not Path(runs(assets, "kube-apiserver")[0]["cert-dir"]).exists()
+
+
+def test_a_program_that_ends_while_it_is_needed(assets: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells of it, and the other, which may wait for it, is not waited for."""
+    deaf = APISERVER.replace("lambda *_: stop.set()", "signal.SIG_IGN")
+    install(assets, "kube-apiserver", deaf)
+    with ControlPlane(assets=assets, stop_timeout=60):
+        os.kill(int(runs(assets, "etcd")[0]["pid"]), signal.SIGKILL)
+        os.waitid(os.P_PID, int(runs(assets, "etcd")[0]["pid"]), os.WEXITED | os.WNOWAIT)
+    assert "the control plane did not last: etcd ended with code -9" in caplog.text
+
+
 def test_a_binary_that_does_not_start(assets: Path) -> None:
     """It is tried five times; the error names it, its exit code, and the end of what it said."""
     install(assets, "kube-apiserver", BROKEN)
@@ -149,6 +192,13 @@ def test_a_binary_that_never_answers(assets: Path) -> None:
     install(assets, "etcd", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    signal.pause()\n")
     with pytest.raises(ConfigError, match=r"etcd did not answer within 0\.3 s"):
         ControlPlane(assets=assets, start_timeout=0.3, stop_timeout=0.2).start()
+
+
+def test_a_file_that_is_no_program(assets: Path) -> None:
+    """What was built for another system or processor is named, with the reason."""
+    (assets / "etcd").write_bytes(b"\x7fELF of something else")
+    with pytest.raises(ConfigError, match=r"etcd cannot be run: .*/etcd: Exec format error"):
+        ControlPlane(assets=assets).start()
 
 
 def test_a_missing_binary(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +239,32 @@ def test_the_environment_chooses(assets: Path, tmp_path: Path, monkeypatch: pyte
         cluster.load([config_map("x")])
 
 
+def test_a_cluster_gets_the_manifests_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `load` names is there wherever the tests run."""
+    manifest = tmp_path / "one.json"
+    manifest.write_text(json.dumps(config_map("loaded")))
+    with APIServer() as server, server.client() as dyn:
+        monkeypatch.setenv("KUBECONFIG_INTEGRATION", str(server.write_kubeconfig(tmp_path / "kubeconfig")))
+        with from_environment(load=[manifest]):
+            assert dyn.resource("cm").exists("loaded")
+
+
+def test_the_kubeconfig_of_a_cluster_stands_alone(tmp_path: Path) -> None:
+    """It has the one context that is used, files as data, and the namespace that is asked for."""
+    with APIServer(tls=True) as server:
+        document = server.kubeconfig()
+        (tmp_path / "ca.crt").write_bytes(server.ca or b"")
+        document["clusters"][0]["cluster"] = {"server": server.url, "certificate-authority": "ca.crt"}
+        document["contexts"].append({"name": "other", "context": {"cluster": "none", "user": "none"}})
+        (tmp_path / "config").write_text(json.dumps(document))
+        cluster = ExistingCluster(kubeconfig=str(tmp_path / "config"))
+        path = cluster.write_kubeconfig(tmp_path / "elsewhere" / "config", namespace="mine")
+        written = load_yaml(path.read_text())
+        assert [one["context"]["namespace"] for one in written["contexts"]] == ["mine"]
+        with connect(kubeconfig=str(path)) as dyn:
+            assert dyn.resource("namespaces").exists("default")
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("20s", 20.0), ("1m30s", 90.0), ("500ms", 0.5), ("1.5h", 5400.0)])
 def test_durations(text: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Timeouts are Go's durations; what is given wins over the variable."""
@@ -215,3 +291,12 @@ def test_ports_are_reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     os.utime(old, (0, 0))
     new = free_port("127.0.0.1")
     assert old.exists() == (new == min(ports))
+
+
+def test_ports_are_reserved_where_there_is_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cache cannot be written to, as in many containers, the locks are among the temporary files."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    port = free_port("127.0.0.1")
+    assert (tmp_path / "kubebuilder-envtest" / f"port-{port}").exists()
