@@ -1,4 +1,7 @@
-"""Every example runs, as a program of its own, against the embedded server, and says what it should."""
+"""Every example runs, as a program of its own, and says what it should.
+
+On the server the environment asks for (docs/testing.rst), the embedded one by default.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynkube.testing import APIServer, Simulation
+from dynkube.testing.envtest import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +76,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Start an embedded server and write a kubeconfig for it."""
-    with APIServer() as server:
+    """Start the server, or reach it, and write a kubeconfig for it."""
+    with from_environment() as server:
         yield server.write_kubeconfig(tmp_path_factory.mktemp("kube") / "config")
 
 

@@ -166,7 +166,8 @@ class ControlPlane(_RealServer):
     ``assets`` is the folder of the binaries; `TEST_ASSET_ETCD`, `TEST_ASSET_KUBE_APISERVER` and `KUBEBUILDER_ASSETS`
     come before it, ``/usr/local/kubebuilder/bin`` after it. ``load`` names manifests to create at the start. Timeouts
     are seconds; by default what `KUBEBUILDER_CONTROLPLANE_START_TIMEOUT` and `…_STOP_TIMEOUT` say, or 20.
-    ``etcd_flags`` and ``apiserver_flags`` are added to the command lines.
+    ``etcd_flags`` and ``apiserver_flags`` are added to the command lines, in place of flags of the same name:
+    ``--disable-admission-plugins=`` brings the admission plug-in for service accounts back.
 
     Raises ConfigError when a binary is missing, a variable is wrong, or the ``testing`` extra is not installed.
     """
@@ -297,7 +298,7 @@ class ControlPlane(_RealServer):
         ]
         if "unsafe-no-fsync" in flags_of(self._etcd):
             command.append("--unsafe-no-fsync=true")
-        return [*command, *self._flags[0]]
+        return _with_flags(command, self._flags[0])
 
     def _apiserver_command(self, folder: Path, etcd: str, port: int) -> list[str]:
         command = [
@@ -321,7 +322,7 @@ class ControlPlane(_RealServer):
         ]
         if "--insecure-port" in flags_of(self._apiserver):
             command.append("--insecure-port=0")
-        return [*command, *self._flags[1]]
+        return _with_flags(command, self._flags[1])
 
     def _run(self, command: list[str], output: Path, url: str) -> None:
         """Start a program and wait until a URL of it answers 200."""
@@ -341,6 +342,12 @@ class ControlPlane(_RealServer):
                     if time.monotonic() > deadline:
                         raise ConfigError(f"the namespace default did not appear: {error}") from error
                 time.sleep(PAUSE / 2)
+
+
+def _with_flags(command: list[str], given: Sequence[str]) -> list[str]:
+    """Return a command line with further flags: kube-apiserver takes lists given twice together."""
+    names = {flag.partition("=")[0] for flag in given}
+    return [*(word for word in command if word.partition("=")[0] not in names), *given]
 
 
 def from_environment(**options: Any) -> APIServer | ControlPlane | ExistingCluster:

@@ -29,7 +29,7 @@ if "--help" in sys.argv:
     print(open(here / (pathlib.Path(__file__).name + ".help")).read())
     raise SystemExit(0)
 flags = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:])
-flags.update(pid=str(os.getpid()), session=str(os.getsid(0)))
+flags.update(pid=str(os.getpid()), session=str(os.getsid(0)), words="\\n".join(sys.argv))
 with open(here / (pathlib.Path(__file__).name + ".runs"), "a") as file:
     file.write(json.dumps(flags) + "\\n")
 """
@@ -138,6 +138,13 @@ def test_flags(assets: Path) -> None:
     assert server["disable-admission-plugins"] == "ServiceAccount"
     assert server["service-cluster-ip-range"] == "10.0.0.0/24"
     assert server["service-account-issuer"] == f"https://127.0.0.1:{server['secure-port']}/"
+
+
+def test_a_given_flag_takes_the_place_of_the_usual_one(assets: Path) -> None:
+    """Two of a name would be taken together: a plug-in that is off could not be had."""
+    with ControlPlane(assets=assets, apiserver_flags=["--disable-admission-plugins="]):
+        words = runs(assets, "kube-apiserver")[0]["words"].splitlines()
+    assert [word for word in words if "admission" in word] == ["--disable-admission-plugins="]
 
 
 def test_no_network_is_needed(assets: Path) -> None:
