@@ -2,6 +2,7 @@
 
 The conventions are those of controller-runtime's envtest: the same variables, flags and readiness checks. There is no
 controller manager, scheduler or kubelet, as with envtest: namespaces never finish terminating and pods stay Pending.
+docs/testing.rst says where it differs.
 """
 
 from __future__ import annotations
