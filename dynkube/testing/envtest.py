@@ -271,7 +271,7 @@ class ControlPlane(_RealServer):
         self._folder = folder = Path(tempfile.mkdtemp(prefix="k8s_test_framework_"))
         atexit.register(self.stop)
         clients, port = f"http://{_ADDRESS}:{free_port(_ADDRESS)}", free_port(_ADDRESS)
-        self._run(self._etcd_command(folder, clients), folder / "etcd.log", f"{clients}/health")
+        self._run(self._etcd_command(folder, clients), folder, f"{clients}/health")
         serving = certificates.generate(["localhost", _ADDRESS, "kubernetes", "kubernetes.default"])
         admin = administrator()
         files = {
@@ -284,7 +284,7 @@ class ControlPlane(_RealServer):
             (folder / name).touch(mode=0o600)
             (folder / name).write_bytes(text)
         url = f"https://{_ADDRESS}:{port}"
-        self._run(self._apiserver_command(folder, clients, port), folder / "kube-apiserver.log", f"{url}/healthz")
+        self._run(self._apiserver_command(folder, clients, port), folder, f"{url}/healthz")
         self._config = Config(
             host=url, ca_data=serving.ca, cert_data=admin.certificate, key_data=admin.key, qps=_QPS, burst=_BURST
         )
@@ -325,9 +325,9 @@ class ControlPlane(_RealServer):
             command.append("--insecure-port=0")
         return _with_flags(command, self._flags[1])
 
-    def _run(self, command: list[str], output: Path, url: str) -> None:
+    def _run(self, command: list[str], folder: Path, url: str) -> None:
         """Start a program and wait until a URL of it answers 200."""
-        program = Program(command, None if self._attached else output)
+        program = Program(command, folder, attached=self._attached)
         self._programs.append(program)
         program.wait_ready(url, self._start_timeout)
 

@@ -6,6 +6,7 @@ import http.client
 import ssl
 import subprocess
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,25 +19,36 @@ PAUSE: Final = 0.1
 _LINES: Final = 10
 
 
-class Program:
-    """One running program. `output` is the file its output goes to; None: where this process' own goes."""
+#: Sleeps until the other end of its input is closed, which only this process holds: however that ended, if by SIGKILL.
+_GUARD: Final = 'trap "" HUP INT TERM; read -r _; kill -9 "$1"; rm -rf "$2"'
 
-    def __init__(self, command: list[str], output: Path | None) -> None:
+
+class Program:
+    """One running program and its files in `folder`. `attached`: its output goes where that of this process goes.
+
+    It does not outlive this process: a guard ends it and removes the folder where nobody was left to do so.
+    """
+
+    def __init__(self, command: list[str], folder: Path, *, attached: bool = False) -> None:
         """Start it. Raises ConfigError when it is nothing that can be run here."""
         self._name = Path(command[0]).name
         self._command = command
-        self._output = output
-        try:
-            # A session of its own: Ctrl-C is for the tests, which still need the server to tidy up.
-            if output is None:
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
-                return
-            with output.open("wb") as file:
+        self._output = None if attached else folder / f"{self._name}.log"
+        # Sessions of their own: Ctrl-C is for the tests, which still need the server to tidy up.
+        with nullcontext() if self._output is None else self._output.open("wb") as stream:
+            try:
                 self._process = subprocess.Popen(  # noqa: S603
-                    command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+                    command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
                 )
-        except OSError as error:
-            raise _not_runnable(Path(command[0]), error) from error
+            except OSError as error:
+                raise _not_runnable(Path(command[0]), error) from error
+        self._guard = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", _GUARD, "guard", str(self._process.pid), str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     @property
     def running(self) -> bool:
@@ -59,6 +71,8 @@ class Program:
 
     def stop(self, timeout: float) -> None:
         """End it with SIGTERM, and with SIGKILL after `timeout` seconds."""
+        self._guard.kill()
+        self._guard.communicate()
         self._process.terminate()
         try:
             self._process.wait(timeout)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -173,6 +176,23 @@ def test_the_end_of_the_process_ends_the_programs(assets: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(int(program["pid"]), 0)
     assert not Path(runs(assets, "kube-apiserver")[0]["cert-dir"]).exists()
+
+
+def test_nothing_outlives_a_process_that_is_killed(assets: Path) -> None:
+    """Where nobody is left to stop the programs a guard does, and removes their files."""
+    script = (
+        "import os, signal, sys; from dynkube.testing.envtest import ControlPlane;"
+        "ControlPlane(assets=sys.argv[1]).start(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(assets)], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    (server,) = runs(assets, "kube-apiserver")
+    deadline = time.monotonic() + 30
+    while Path(server["cert-dir"]).exists():
+        assert time.monotonic() < deadline
+    for address in (server["etcd-servers"], f"https://127.0.0.1:{server['secure-port']}"):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", urlsplit(address).port or 0))
 
 
 def test_a_program_that_ends_while_it_is_needed(assets: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
