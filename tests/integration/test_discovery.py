@@ -128,6 +128,24 @@ def test_a_definition_that_is_gone(dyn: DynamicClient, install: Install) -> None
         dyn.resource(f"relics.{group}").list()
 
 
+def test_a_client_that_keeps_fresh_forgets_a_definition_that_goes(dyn: DynamicClient, install: Install) -> None:
+    """It watches definitions: a name is unknown again although no lookup missed."""
+    crd = install("ephemera", "Ephemeron")
+    name, group = crd["metadata"]["name"], crd["spec"]["group"]
+    with dyn.keep_fresh():
+        assert dyn.resource(f"ephemera.{group}").list()["items"] == []
+        dyn.resource("crd").delete(name)
+
+        def unknown() -> bool:
+            try:
+                dyn.mapper.resolve(f"{group}/v1", "ephemera")
+            except NoMatchError:
+                return True
+            return False
+
+        eventually(unknown, "the deleted definition is forgotten")
+
+
 def test_a_definition_has_its_schema(dyn: DynamicClient, widgets_group: str) -> None:
     """OpenAPI v3 describes the fields of a custom kind like those of any other."""
     schemas = OpenAPIClient(dyn.rest, max_age=0.0)
