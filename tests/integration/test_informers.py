@@ -12,6 +12,7 @@ from dynkube.errors import NotFound
 from dynkube.informer import object_key
 from dynkube.names import GroupVersionResource
 from dynkube.watch import jsonpath
+from integration.eventually import eventually
 from integration.objects import config_map, widget
 
 if TYPE_CHECKING:
@@ -152,12 +153,13 @@ def test_a_factory_shares_informers(dyn: DynamicClient, widgets_group: str, widg
 
 
 def test_an_informer_without_streaming_lists(widgets: Resource) -> None:
-    """Pages of a list, then a watch: the same store."""
+    """A list, then a watch: the same store, a moment later, as such a list may come from the server's memory."""
     for number in range(5):
         widgets.create(widget(f"w{number}"))
+    present = versions(widgets.list()["items"])
     with widgets.informer(stream=False, page_size=2) as informer:
         assert informer.wait_for_sync(30)
-        assert versions(informer.indexer.values()) == versions(widgets.list()["items"])
+        eventually(lambda: versions(informer.indexer.values()) == present, "the store equals the list")
 
 
 def test_a_late_handler_hears_what_is_there(widgets: Resource) -> None:
