@@ -17,8 +17,6 @@ from dynkube.errors import ConfigError
 PAUSE: Final = 0.1
 #: How many lines of its output tell why a program ended.
 _LINES: Final = 10
-
-
 #: Sleeps until the other end of its input is closed, which only this process holds: however that ended, if by SIGKILL.
 _GUARD: Final = 'trap "" HUP INT TERM; read -r _; kill -9 "$1"; rm -rf "$2"'
 
@@ -42,13 +40,18 @@ class Program:
                 )
             except OSError as error:
                 raise _not_runnable(Path(command[0]), error) from error
-        self._guard = subprocess.Popen(  # noqa: S603
-            ["/bin/sh", "-c", _GUARD, "guard", str(self._process.pid), str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            self._guard = subprocess.Popen(  # noqa: S603
+                ["/bin/sh", "-c", _GUARD, "guard", str(self._process.pid), str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     @property
     def running(self) -> bool:
