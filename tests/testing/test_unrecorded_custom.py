@@ -115,24 +115,24 @@ def test_schemas_are_enforced(widgets: Caller) -> None:
         ({"size": 1, "tags": ["a", "a"]}, 'spec.tags[1]: Duplicate value: "a"'),
         ({"size": 1, "entries": [{"k": "a"}, {"k": "a"}]}, 'spec.entries[1]: Duplicate value: {"k":"a"}'),
         ({"size": 1, "entries": [{}]}, "spec.entries[0].k: Required value"),
-        ({"size": None}, f'spec.size: Invalid value: "null": spec.size {body} integer: "null"'),
+        ({"size": None}, "spec.size: Required value"),
     ]
     run(widgets, *(invalid(str(spec), "POST", WIDGETS, widget("b", **spec), cause) for spec, cause in cases))
     embedded = ("apiVersion", "kind")
-    causes = [f"spec.inner.{key}: Required value: must not be empty" for key in embedded]
+    causes = [f"spec.inner.{key}: Required value" for key in embedded]
     run(widgets, invalid("inner", "POST", WIDGETS, widget("b", size=1, inner={"a": 1}), *causes))
 
 
 def test_unknown_fields(widgets: Caller) -> None:
     """Pruned with a warning, refused when strict, kept where the schema says so."""
     odd = widget("a", size=1, zork=1, nested={"y": 1})
-    refused = 'strict decoding error: unknown field "spec.zork", unknown field "spec.nested.y"'
+    refused = 'strict decoding error: unknown field "spec.nested.y", unknown field "spec.zork"'
     message = f'Widget in version "v1" cannot be handled as a Widget: {refused}'
     run(widgets, Step("strict", "POST", f"{WIDGETS}?fieldValidation=Strict", odd, code=400, message=message))
     answer = widgets("POST", WIDGETS, odd)
     assert answer.json["spec"]["nested"] == {"d": 5}
     # One Warning header for each field; the plain caller keeps the last of them.
-    assert 'unknown field \\"spec.nested.y\\"' in answer.headers["warning"]
+    assert 'unknown field \\"spec.zork\\"' in answer.headers["warning"]
 
 
 def test_selectable_fields(widgets: Caller) -> None:

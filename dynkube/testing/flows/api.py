@@ -16,7 +16,7 @@ from dynkube.testing.http.connections import Headers, HTTPResponse
 from dynkube.testing.http.failures import Failure
 from dynkube.testing.objects import protobuf
 from dynkube.testing.resources import documents, openapi_v2
-from dynkube.testing.resources.crds import CRDS, CustomResources, check_creatable
+from dynkube.testing.resources.crds import CustomResources
 from dynkube.testing.resources.openapi import OpenAPI
 
 if TYPE_CHECKING:
@@ -142,9 +142,6 @@ class API:
         if verb == "watch":
             return watching.watch(call, resource)
         if verb == "create":
-            if resource.custom:
-                crd = self.cluster.store.get(CRDS, ("", f"{resource.name}.{resource.group}"))
-                check_creatable(resource, crd.object if crd else None)
             return writing.create(call, resource)
         if verb == "update":
             return writing.update(call, resource)

@@ -24,6 +24,7 @@ from dynkube.testing.objects.go_shape import shape
 from dynkube.testing.objects.pruning import prune
 from dynkube.testing.objects.validation import validate
 from dynkube.testing.patches import json_patch, managed_fields, merge_patch, server_side_apply, strategic_patch
+from dynkube.testing.resources.crds import check_creatable
 from dynkube.testing.storage.store import ExistsError
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ def create_object(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     with cluster.store.transaction():
         if resource.namespaced:
             namespaces.admit_create(cluster, resource, namespace, metadata.get("name", ""))
+        if resource.custom:
+            check_creatable(cluster, resource, metadata.get("name", ""))
         if change.guard is not None:
             change.guard(obj, None)
         if base:
@@ -307,7 +310,7 @@ def replace(
     _set_fields(obj, fields)
     if change.subresource not in STATUS_PARTS and rules.has_generation and rules.spec_changed(obj, old):
         metadata["generation"] = previous.get("generation", 0) + 1
-    causes = validate(obj, old, resource, schema, subresource=part)
+    causes = validate(obj, old, resource, schema, subresource=change.subresource if resource.custom else part)
     if causes:
         raise failures.invalid(resource.group, resource.kind, metadata["name"], causes)
     change.warnings.extend(advice(obj, old, resource, schema))
@@ -324,8 +327,9 @@ def _store(cluster: Cluster, resource: Resource, record: Record, obj: dict[str, 
     metadata = obj["metadata"]
     key: Key = (metadata.get("namespace", ""), metadata["name"])
     if finished(resource, obj):
-        # The last finalizer has gone: this very write removes the object, and the answer still shows its old version.
-        cluster.store.delete(resource.collection, key, obj)
+        # The last finalizer has gone: this very write removes the object. The answer shows what was written, with the
+        # old version; watchers see the object as it was stored, the finalizer with it.
+        cluster.store.delete(resource.collection, key)
         return ObjectAnswer(obj, resource)
     stored = cluster.store.replace(resource.collection, key, obj)
     return ObjectAnswer(cluster.shown(resource, stored), resource, 200, stored)

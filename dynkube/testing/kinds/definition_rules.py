@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.objects import formats, schema_rules
+from dynkube.testing.kinds import selectable_paths
+from dynkube.testing.kinds.structural_rules import structural
+from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
 
 _APPROVAL = "api-approved.kubernetes.io"
-_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
-#: Keywords a structural schema may not use, and what the server says about them.
-_FORBIDDEN = {
-    "$ref": "$ref is not supported",
-    "definitions": "definitions is not supported",
-    "dependencies": "dependencies is not supported",
-    "id": "id is not supported",
-    "patternProperties": "patternProperties is not supported",
-    "deprecated": "must not be specified",
-    "discriminator": "must not be specified",
-    "readOnly": "must not be specified",
-    "writeOnly": "must not be specified",
-    "xml": "must not be specified",
+_COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_SIMPLE_PATH = "must be a simple json path starting with ."
+#: What a version carries and the server moves to the definition itself when all versions have the same.
+_SHARED = {
+    "schema": "spec.validation",
+    "subresources": "spec.subresources",
+    "additionalPrinterColumns": "spec.additionalPrinterColumns",
+    "selectableFields": "spec.selectableFields",
 }
 
 
@@ -33,16 +30,16 @@ def definition(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     names, group = spec.get("names") or {}, spec.get("group") or ""
     wanted = f"{names.get('plural', '')}.{group}"
     name = (obj.get("metadata") or {}).get("name") or ""
-    if name != wanted:
+    if old is None and name != wanted:
         report.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
     _group(group, report)
     if not spec.get("scope"):
         report.required("spec.scope")
     elif spec["scope"] not in {"Cluster", "Namespaced"}:
         report.unsupported("spec.scope", spec["scope"], ["Cluster", "Namespaced"])
-    _versions(spec.get("versions") or [], report)
+    _versions(spec.get("versions"), report)
     if spec.get("preserveUnknownFields"):
-        why = "must be false in order to use defaults in the schema"
+        why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         report.invalid("spec.preserveUnknownFields", True, why)
     _names(names, report)
     _conversion(spec.get("conversion") or {}, report)
@@ -75,7 +72,9 @@ def _names(names: dict[str, Any], report: Report) -> None:
     if not names.get("plural"):
         report.required("spec.names.plural")
     if not names.get("kind"):
-        report.required("spec.names.kind")
+        for key in ("singular", "kind", "listKind"):
+            if not names.get(key):
+                report.required(f"spec.names.{key}")
     for key in ("plural", "singular"):
         if names.get(key):
             for problem in formats.label_1035(names[key]):
@@ -93,39 +92,78 @@ def _names(names: dict[str, Any], report: Report) -> None:
         report.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
-def _versions(versions: list[dict[str, Any]], report: Report) -> None:
-    seen: set[str] = set()
-    unique = True
-    for index, version in enumerate(versions):
+def _versions(versions: list[dict[str, Any]] | None, report: Report) -> None:
+    found = versions or []
+    shared = {key for key in _SHARED if found and found[0].get(key) and all(v.get(key) == found[0][key] for v in found)}
+    for key, place in _SHARED.items():
+        if key in shared:
+            _part(key, found[0], place, report)
+    if found:
+        for problem in formats.label_1035(found[0].get("name") or ""):
+            report.invalid("spec.version", found[0].get("name") or "", problem)
+    for index, version in enumerate(found):
         path = f"spec.versions[{index}]"
         name = version.get("name") or ""
-        unique = unique and name not in seen
-        seen.add(name)
         for problem in formats.label_1035(name):
             report.invalid(f"{path}.name", name, problem)
-        _version(version, path, report)
-    if sum(1 for version in versions if version.get("storage")) != 1:
-        why = "must have exactly one version marked as storage version"
-        report.invalid("spec.versions", versions, why)
-    if not unique:
-        report.invalid("spec.versions", versions, "must contain unique version names")
+        if version.get("deprecationWarning") is not None and not version.get("deprecated"):
+            why = "can only be set for deprecated versions"
+            report.invalid(f"{path}.deprecationWarning", version["deprecationWarning"], why)
+        for key in _SHARED:
+            if key not in shared:
+                _part(key, version, f"{path}.{key}", report)
+    shown = None if versions is None else [_go_version(version, shared) for version in found]
+    stored = [version.get("name") for version in found if version.get("storage")]
+    if len(stored) != 1:
+        report.invalid("spec.versions", shown, "must have exactly one version marked as storage version")
+    if len({version.get("name") for version in found}) != len(found):
+        report.invalid("spec.versions", shown, "must contain unique version names")
+    if not stored:
+        report.invalid("status.storedVersions", None, "must have at least one stored version")
 
 
-def _version(version: dict[str, Any], path: str, report: Report) -> None:
-    root = (version.get("schema") or {}).get("openAPIV3Schema")
-    here = f"{path}.schema.openAPIV3Schema"
+def _go_version(version: dict[str, Any], shared: set[str]) -> dict[str, Any]:
+    """Return a version as the server prints its internal form."""
+    parts = {key: None if key in shared else version.get(key) for key in _SHARED}
+    return {
+        "Name": version.get("name") or "",
+        "Served": bool(version.get("served")),
+        "Storage": bool(version.get("storage")),
+        "Deprecated": bool(version.get("deprecated")),
+        "DeprecationWarning": version.get("deprecationWarning"),
+        "Schema": parts["schema"],
+        "Subresources": parts["subresources"],
+        "AdditionalPrinterColumns": parts["additionalPrinterColumns"],
+        "SelectableFields": parts["selectableFields"],
+    }
+
+
+def _part(key: str, version: dict[str, Any], path: str, report: Report) -> None:
+    """Check one of the parts that versions may have in common."""
+    value = version.get(key)
+    if key == "schema":
+        _schema(value or {}, path, report)
+    elif key == "subresources":
+        _subresources(value or {}, path, report)
+    elif key == "additionalPrinterColumns":
+        for index, column in enumerate(value or []):
+            _column(column, f"{path}[{index}]", report)
+    else:
+        root = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+        selectable_paths.check(value or [], root, path, report)
+
+
+def _schema(schema: dict[str, Any], path: str, report: Report) -> None:
+    root, here = schema.get("openAPIV3Schema"), f"{path}.openAPIV3Schema"
     if root is None:
         report.required(here)
-    else:
-        kind = root.get("type")
-        if not kind:
-            report.required(f"{here}.type", "must not be empty at the root")
-        elif kind != "object":
-            report.invalid(f"{here}.type", kind, "must be object at the root")
-        structural(root, here, report, root=True)
-    _subresources(version.get("subresources") or {}, f"{path}.subresources", report)
-    for index, column in enumerate(version.get("additionalPrinterColumns") or []):
-        _column(column, f"{path}.additionalPrinterColumns[{index}]", report)
+        return
+    kind = root.get("type")
+    if not kind:
+        report.required(f"{here}.type", "must not be empty at the root")
+    elif kind != "object":
+        report.invalid(f"{here}.type", kind, "must be object at the root")
+    structural(root, here, report, root=True)
 
 
 def _column(column: dict[str, Any], path: str, report: Report) -> None:
@@ -135,8 +173,12 @@ def _column(column: dict[str, Any], path: str, report: Report) -> None:
         report.required(f"{path}.type", f"must be one of {','.join(_COLUMN_TYPES)}")
     elif column["type"] not in _COLUMN_TYPES:
         report.invalid(f"{path}.type", column["type"], f"must be one of {','.join(_COLUMN_TYPES)}")
+    if column.get("format") and column["format"] not in _COLUMN_FORMATS:
+        report.invalid(f"{path}.format", column["format"], f"must be one of {','.join(_COLUMN_FORMATS)}")
     if not column.get("jsonPath"):
-        report.required(f"{path}.jsonPath")
+        report.required(f"{path}.JSONPath")
+    elif not column["jsonPath"].startswith("."):
+        report.invalid(f"{path}.JSONPath", column["jsonPath"], _SIMPLE_PATH)
 
 
 def _subresources(found: dict[str, Any], path: str, report: Report) -> None:
@@ -147,6 +189,8 @@ def _subresources(found: dict[str, Any], path: str, report: Report) -> None:
         value = scale.get(key) or ""
         if not value:
             report.required(f"{path}.scale.{key}")
+        elif not value.startswith("."):
+            report.invalid(f"{path}.scale.{key}", value, _SIMPLE_PATH)
         elif not value.startswith(f"{under}."):
             report.invalid(f"{path}.scale.{key}", value, f"should be a json path under {under}")
     selector = scale.get("labelSelectorPath")
@@ -156,91 +200,28 @@ def _subresources(found: dict[str, Any], path: str, report: Report) -> None:
         )
 
 
-def structural(schema: dict[str, Any], path: str, report: Report, *, root: bool = False) -> None:
-    """Check that a schema is structural: typed everywhere, no forbidden keywords, no clash of maps and structs."""
-    for key, why in _FORBIDDEN.items():
-        if schema.get(key):
-            report.forbidden(f"{path}.{key}", why)
-    if schema.get("uniqueItems"):
-        why = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        report.forbidden(f"{path}.uniqueItems", why)
-    rest = schema.get("additionalProperties")
-    if rest is False:
-        report.forbidden(f"{path}.additionalProperties", "additionalProperties cannot be set to false")
-    if rest is not None and schema.get("properties"):
-        why = "additionalProperties and properties are mutual exclusive"
-        report.forbidden(f"{path}.additionalProperties", why)
-    kind = schema.get("type")
-    if kind and kind not in _TYPES:
-        report.unsupported(f"{path}.type", kind, _TYPES)
-    _lists(schema, path, report)
-    _values(schema, path, report)
-    free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if schema.get("x-kubernetes-int-or-string") and kind:
-        report.invalid(f"{path}.type", kind, "must be empty if x-kubernetes-int-or-string is true")
-    if not kind and not free and not root:
-        where = "items" if path.endswith(".items") else "fields"
-        why = (
-            "must not be empty for specified array items"
-            if where == "items"
-            else "must not be empty for specified object fields"
-        )
-        report.required(f"{path}.type", why)
-    if root and schema.get("x-kubernetes-embedded-resource"):
-        report.forbidden(f"{path}.x-kubernetes-embedded-resource", "must not be used at the root")
-    for name, inner in (schema.get("properties") or {}).items():
-        if root and name == "metadata":
-            continue
-        structural(inner, f"{path}.properties[{name}]", report)
-    if isinstance(rest, dict):
-        structural(rest, f"{path}.additionalProperties", report)
-    items = schema.get("items")
-    if isinstance(items, dict):
-        structural(items, f"{path}.items", report)
-    elif isinstance(items, list):
-        report.forbidden(f"{path}.items", "items must be a schema object and not an array")
-    elif kind == "array":
-        report.required(f"{path}.items", "must be specified")
-
-
-def _values(schema: dict[str, Any], path: str, report: Report) -> None:
-    """Check the pattern, and that the default fits the schema it stands in."""
-    pattern = schema.get("pattern")
-    if pattern:
-        problem = schema_rules.pattern_problem(pattern)
-        if problem:
-            why = f"must be a valid regular expression, but isn't: {problem}"
-            report.invalid(f"{path}.pattern", pattern, why)
-    if schema.get("default") is not None:
-        schema_rules.check_value(schema["default"], schema, f"{path}.default", report)
-
-
-def _lists(schema: dict[str, Any], path: str, report: Report) -> None:
-    kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys") or []
-    if kind is not None and schema.get("type") != "array":
-        report.invalid(f"{path}.type", schema.get("type") or "", "must be array if x-kubernetes-list-type is specified")
-    if kind not in {None, "atomic", "set", "map"}:
-        report.unsupported(f"{path}.x-kubernetes-list-type", kind, ["atomic", "map", "set"])
-    if kind == "map":
-        if not keys:
-            why = "must not be empty if x-kubernetes-list-type is map"
-            report.required(f"{path}.x-kubernetes-list-map-keys", why)
-        properties = (schema.get("items") or {}).get("properties") or {}
-        for key in keys:
-            if key not in properties:
-                why = "entries must all be names of item properties"
-                report.invalid(f"{path}.x-kubernetes-list-map-keys", key, why)
-
-
 def _conversion(conversion: dict[str, Any], report: Report) -> None:
-    strategy = conversion.get("strategy")
+    strategy, webhook = conversion.get("strategy"), conversion.get("webhook") or {}
     if strategy not in {"None", "Webhook"}:
         report.unsupported("spec.conversion.strategy", strategy or "", ["None", "Webhook"])
-    if strategy == "None" and conversion.get("webhook") is not None:
-        why = 'should not be set when strategy is not set to "Webhook"'
-        report.forbidden("spec.conversion.webhook", why)
-    if strategy == "Webhook" and not (conversion.get("webhook") or {}).get("clientConfig"):
-        report.required("spec.conversion.webhook.clientConfig", 'required when strategy is set to "Webhook"')
+    # The places are those of the server's internal form, which knows no "webhook" between.
+    client, versions = "spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions"
+    config, reviews = webhook.get("clientConfig"), webhook.get("conversionReviewVersions")
+    if strategy == "None":
+        for place, value in ((client, config), (versions, reviews)):
+            if value:
+                report.forbidden(place, "should not be set when strategy is not set to Webhook")
+    if strategy != "Webhook":
+        return
+    if config is None:
+        report.required(client, "required when strategy is set to Webhook")
+    else:
+        scheme, _, _ = str(config.get("url") or "https:").partition(":")
+        if scheme != "https":
+            why = "'https' is the only allowed URL scheme; desired format: https://host[/path]"
+            report.invalid(f"{client}.url", scheme, why)
+    if not reviews:
+        report.required(versions)
 
 
 def _update(spec: dict[str, Any], old: dict[str, Any], report: Report) -> None:

@@ -61,7 +61,7 @@ def decode(
         converted = conversion.root(document, schema)
     except MistypedError as error:
         raise _unfit(gvk, gvk, str(error)) from None
-    complaints = found + conversion.complaints
+    complaints = found + (_sorted(conversion.complaints) if custom else conversion.complaints)
     if validation == "Strict" and complaints:
         raise _unfit(gvk, gvk, "strict decoding error: " + ", ".join(complaints))
     return shape(converted, schema), complaints if validation == "Warn" else []
@@ -97,11 +97,17 @@ def redecode(
     except MistypedError as error:
         why = str(error) if patch is None else error.converted
         raise _bad_patch(document, patch, why, schema, conversion.complaints) from None
-    complaints = [*found, *conversion.complaints]
+    complaints = [*found, *(_sorted(conversion.complaints) if custom else conversion.complaints)]
     if validation == "Strict" and complaints:
         why = "strict decoding error: " + ", ".join(complaints)
         raise _bad_patch(document, patch, why, schema, conversion.complaints)
     return shape(converted, schema), complaints if validation == "Warn" else []
+
+
+def _sorted(complaints: list[str]) -> list[str]:
+    """Return complaints about a custom object in the server's order: repeated fields as met, unknown ones sorted."""
+    unknown = [complaint for complaint in complaints if complaint.startswith("unknown field ")]
+    return [complaint for complaint in complaints if complaint not in unknown] + sorted(unknown)
 
 
 def _expect_patched(document: Mapping[str, Any], gvk: GroupVersionKind, schema: Schema | None) -> None:

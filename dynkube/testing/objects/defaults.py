@@ -71,16 +71,18 @@ def _custom(value: Any, schema: Schema) -> None:
         for key, field in schema.properties.items():
             if not field.custom:
                 continue  # metadata: a Go struct
-            if key in value and value[key] is None and not field.nullable and "default" in field.raw:
-                del value[key]
+            if key in value and value[key] is None and not field.nullable:
+                del value[key]  # as if it had not been sent (apiextensions' PruneNonNullableNulls...)
             if key not in value and "default" in field.raw:
                 value[key] = copy.deepcopy(field.raw["default"])
             if key in value:
                 _custom(value[key], field)
         if schema.additional is not None:
-            for key, inner in value.items():
-                if key not in schema.properties:
-                    _custom(inner, schema.additional)
+            for key in [key for key in value if key not in schema.properties]:
+                if value[key] is None and not schema.additional.nullable:
+                    del value[key]
+                else:
+                    _custom(value[key], schema.additional)
     elif isinstance(value, list) and schema.items is not None:
         for inner in value:
             _custom(inner, schema.items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,13 @@ if TYPE_CHECKING:
 
 #: Kept in every object and every embedded one, declared or not.
 _TYPE_META = frozenset({"apiVersion", "kind", "metadata"})
+
+
+def unknown_fields(value: Any, schema: Schema) -> bool:
+    """Tell whether a value holds fields its schema does not declare."""
+    pruned = copy.deepcopy(value)
+    _prune(pruned, schema)
+    return bool(pruned != value)
 
 
 def prune(obj: dict[str, Any], schema: Schema | None) -> dict[str, Any]:

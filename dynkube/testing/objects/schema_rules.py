@@ -11,7 +11,7 @@ import ipaddress
 import math
 import re
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.objects import go_json, metadata_rules
 from dynkube.testing.objects.report import Report, show
@@ -19,7 +19,12 @@ from dynkube.testing.objects.schemas import Schema
 from dynkube.testing.objects.typed_reading import is_quantity
 from dynkube.testing.patches.json_patch import equal
 
+if TYPE_CHECKING:
+    from dynkube.testing.http.failures import Cause
+
 _MISSING: Any = object()
+#: The field of a cause that is about a value as a whole.
+_NOWHERE = "<nil>"
 
 
 def check(obj: Any, old: Any, schema: Schema, report: Report) -> None:
@@ -33,11 +38,31 @@ def check(obj: Any, old: Any, schema: Schema, report: Report) -> None:
     _lists(obj, before, schema, "", report)
 
 
+def check_part(key: str, obj: Any, old: Any, schema: Schema, report: Report) -> None:
+    """Add what is wrong with the part of an object a subresource writes; messages name the place inside of it."""
+    field = schema.properties.get(key)
+    if field is not None and key in obj:
+        _inside(obj[key], _child(old, key), field, key, report)
+
+
+def _inside(value: Any, old: Any, schema: Schema, path: str, report: Report) -> None:
+    """Check a value as a document of its own, and report what is wrong below ``path``."""
+    inside = Report()
+    _value(value, old, schema, "", inside)
+    _lists(value, old, schema, "", inside)
+    report.causes += [cause._replace(field=_below(path, cause.field)) for cause in inside.causes]
+
+
 def check_value(value: Any, raw: dict[str, Any], path: str, report: Report) -> None:
-    """Add every way in which one value (a CRD's default) breaks one schema."""
-    schema = Schema(raw, {}, custom=True)
-    _value(value, _MISSING, schema, path, report)
-    _lists(value, _MISSING, schema, path, report)
+    """Add every way in which one value (a CRD's default) breaks one schema; messages name the place inside of it."""
+    _inside(value, _MISSING, Schema(raw, {}, custom=True), path, report)
+
+
+def _below(path: str, field: str) -> str:
+    """Return where something found inside a value stands; what has no field stands at the value itself."""
+    if field in {"", _NOWHERE}:
+        return path
+    return f"{path}.{field}"
 
 
 def _child(old: Any, key: str | int) -> Any:
@@ -53,9 +78,9 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+    if isinstance(value, (int, float)) and _holds_integer(value, ""):
         return "integer"
-    names = {float: "number", str: "string", list: "array", dict: "object"}
+    names = {float: "number", int: "number", str: "string", list: "array", dict: "object"}
     return names.get(type(value), "object")
 
 
@@ -73,9 +98,7 @@ def _value(value: Any, old: Any, schema: Schema, path: str, report: Report) -> N
         return
     raw: dict[str, Any] = dict(schema.raw)
     if not _type_fits(value, raw):
-        wanted = "integer,string" if raw.get("x-kubernetes-int-or-string") else raw.get("type")
-        found = _kind(value)
-        report.mistyped(path, found, f"{path} in body must be of type {wanted}: {show(found)}")
+        _mistyped(value, raw, path, report)
         return
     if value is None:
         return
@@ -93,10 +116,21 @@ def _value(value: Any, old: Any, schema: Schema, path: str, report: Report) -> N
             _value(inner, _child(old, index), schema.items, f"{path}[{index}]", report)
 
 
+def _mistyped(value: Any, raw: dict[str, Any], path: str, report: Report) -> None:
+    """Say that a value has the wrong type; rules of numbers and enums are applied to it all the same."""
+    wanted = "integer,string" if raw.get("x-kubernetes-int-or-string") else raw.get("type")
+    found = _kind(value)
+    if wanted == "integer" and found == "number" and raw.get("format"):
+        wanted, found = raw["format"], "float64"
+    report.mistyped(path, found, f"{path} in body must be of type {wanted}: {show(found)}")
+    if value is not None and not isinstance(value, (list, dict)):
+        _keywords(value, raw, path, report)
+
+
 def _embedded(value: dict[str, Any], path: str, report: Report) -> None:
     for key in ("apiVersion", "kind"):
         if not value.get(key):
-            report.required(f"{path}.{key}", "must not be empty")
+            report.required(f"{path}.{key}")
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
         metadata_rules.check(metadata, report, f"{path}.metadata")
@@ -134,7 +168,7 @@ def _object_keywords(
     if "maxProperties" in raw and len(value) > raw["maxProperties"]:
         report.too_many(path, len(value), raw["maxProperties"])
     if "minProperties" in raw and len(value) < raw["minProperties"]:
-        report.invalid(path, value, f"{path} in body should have at least {raw['minProperties']} properties")
+        report.invalid(path, len(value), f"{path} in body should have at least {raw['minProperties']} properties")
 
 
 def _text(value: str, raw: dict[str, Any], path: str, report: Report) -> None:
@@ -146,10 +180,13 @@ def _text(value: str, raw: dict[str, Any], path: str, report: Report) -> None:
         report.invalid(path, value, f"{path} in body should match '{raw['pattern']}'")
     form = raw.get("format")
     if form and not has_format(value, form):
-        report.invalid(path, value, f"{path} in body must be of type {form}: {show(value)}")
+        report.mistyped(path, value, f"{path} in body must be of type {form}: {show(value)}")
 
 
 def _number(value: float, raw: dict[str, Any], path: str, report: Report) -> None:
+    if raw.get("type") == "integer" and not _holds_integer(value, raw.get("format", "")):
+        form = f"with format {raw['format']}" if raw.get("format") else "(default format)"
+        report.invalid(_NOWHERE, "", f"Checked value must be of type integer {form} in {path}")
     limit = raw.get("maximum")
     if limit is not None and (value > limit or (value == limit and raw.get("exclusiveMaximum"))):
         how = "less than" if raw.get("exclusiveMaximum") else "less than or equal to"
@@ -161,50 +198,44 @@ def _number(value: float, raw: dict[str, Any], path: str, report: Report) -> Non
     factor = raw.get("multipleOf")
     if factor and not math.isclose(value / factor, round(value / factor), abs_tol=1e-9):
         report.invalid(path, value, f"{path} in body should be a multiple of {go_json.dumps(factor)}")
-    bits = {"int32": 31, "int64": 63}.get(raw.get("format", ""))
-    if bits and not -(2**bits) <= value < 2**bits:
-        report.invalid(path, value, f"{path} in body must be of type {raw['format']}: {show(str(value))}")
 
 
-def _fits(value: Any, raw: dict[str, Any]) -> bool:
-    """Whether a value satisfies a schema of a logical junctor (these only carry value rules)."""
-    if not _type_fits(value, raw):
-        return False
+def _holds_integer(value: float, form: str) -> bool:
+    """Whether a number is one that Go's integer of a format (64 bits without one) can hold."""
+    low, high = {"int32": (-(2**31), 2**31), "uint32": (0, 2**32), "uint64": (0, 2**64)}.get(form, (-(2**63), 2**63))
+    return (isinstance(value, int) or value.is_integer()) and low <= value < high
+
+
+def _failures(value: Any, raw: dict[str, Any], path: str) -> list[Cause]:
+    """Return what is wrong with a value by a schema of a logical junctor (these only carry value rules)."""
     report = Report()
-    if value is not None:
-        _keywords(value, raw, "", report)
-        _combine(value, raw, "", report)
-    if report.causes:
-        return False
-    if isinstance(value, dict):
-        rest = raw.get("additionalProperties")
-        for key, inner in value.items():
-            schema = (raw.get("properties") or {}).get(key, rest)
-            if isinstance(schema, dict) and not _fits(inner, schema):
-                return False
-    elif isinstance(value, list) and isinstance(raw.get("items"), dict):
-        return all(_fits(inner, raw["items"]) for inner in value)
-    return True
+    _value(value, _MISSING, Schema(raw, {}, custom=True), path, report)
+    return report.causes
 
 
 def _combine(value: Any, raw: Any, path: str, report: Report) -> None:
-    """Check allOf, anyOf, oneOf and not; the server reports these without a field."""
+    """Check allOf, anyOf, oneOf and not; the server reports these without a field.
+
+    What the alternatives complain about follows: of all of them for allOf, of the first one for the others.
+    """
     shown = show(path)
-    for schema in raw.get("allOf") or ():
-        if not _fits(value, schema):
-            report.invalid("<nil>", "", f"{shown} must validate all the schemas (allOf)")
-            break
-    choices = raw.get("anyOf") or ()
-    if choices and not raw.get("x-kubernetes-int-or-string") and not any(_fits(value, schema) for schema in choices):
-        report.invalid("<nil>", "", f"{shown} must validate at least one schema (anyOf)")
-    choices = raw.get("oneOf") or ()
-    if choices:
-        count = sum(1 for schema in choices if _fits(value, schema))
-        if count != 1:
-            found = "Found none valid" if not count else f"Found {count} valid alternatives"
-            report.invalid("<nil>", "", f"{shown} must validate one and only one schema (oneOf). {found}")
-    if isinstance(raw.get("not"), dict) and _fits(value, raw["not"]):
-        report.invalid("<nil>", "", f"{shown} must not validate the schema (not)")
+    found = [_failures(value, schema, path) for schema in raw.get("allOf") or ()]
+    if any(found):
+        report.causes += [cause for causes in found for cause in causes]
+        none = ". None validated" if all(found) else ""
+        report.invalid(_NOWHERE, "", f"{shown} must validate all the schemas (allOf){none}")
+    found = [_failures(value, schema, path) for schema in raw.get("anyOf") or ()]
+    if found and not raw.get("x-kubernetes-int-or-string") and all(found):
+        report.invalid(_NOWHERE, "", f"{shown} must validate at least one schema (anyOf)")
+        report.causes += found[0]
+    found = [_failures(value, schema, path) for schema in raw.get("oneOf") or ()]
+    valid = found.count([])
+    if found and valid != 1:
+        why = f"Found {valid} valid alternatives" if valid else "Found none valid"
+        report.invalid(_NOWHERE, "", f"{shown} must validate one and only one schema (oneOf). {why}")
+        report.causes += [] if valid else found[0]
+    if isinstance(raw.get("not"), dict) and not _failures(value, raw["not"], path):
+        report.invalid(_NOWHERE, "", f"{shown} must not validate the schema (not)")
 
 
 def _lists(value: Any, old: Any, schema: Schema, path: str, report: Report) -> None:
@@ -266,8 +297,30 @@ def pattern_problem(pattern: str) -> str:
     try:
         re.compile(_python_pattern(pattern))
     except (re.error, RecursionError, OverflowError) as error:
-        return str(error)
+        return f"error parsing regexp: {_go_complaint(pattern, error)}"
     return ""
+
+
+#: How Python's parser starts its complaints, how Go's words them, and what part of the pattern Go quotes.
+_COMPLAINTS = {
+    "missing ), unterminated": ("missing closing )", "all"),
+    "unterminated character set": ("missing closing ]", "rest"),
+    "nothing to repeat": ("missing argument to repetition operator", "one"),
+    "unbalanced parenthesis": ("unexpected )", "all"),
+    "min repeat greater than max": ("invalid repeat count", "rest"),
+    "bad escape (end of pattern)": ("trailing backslash at end of expression", "none"),
+    "bad character range": ("invalid character class range", "rest"),
+}
+
+
+def _go_complaint(pattern: str, error: Exception) -> str:
+    """Word what is wrong with a pattern as Go's parser does."""
+    at = getattr(error, "pos", None) or 0
+    for start, (words, part) in _COMPLAINTS.items():
+        if str(error).startswith(start):
+            quoted = {"all": pattern, "rest": pattern[at:], "one": pattern[at : at + 1]}.get(part, "")
+            return f"{words}: `{quoted}`"
+    return f"invalid or unsupported Perl syntax: `{pattern[at:]}`"
 
 
 def matches(pattern: str, text: str) -> bool:

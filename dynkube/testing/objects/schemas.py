@@ -89,7 +89,6 @@ class Schema:
 
         ``has_status`` says the CRD has the status subresource: then ``status`` is owned and written apart.
         """
-        builtin = SchemaSet.builtin().definitions
         root = dict(openapi_v3_schema)
         properties = dict(root.get("properties") or {})
         properties["apiVersion"] = {"type": "string"}
@@ -98,7 +97,7 @@ class Schema:
         root["properties"] = properties
         schema = cls(root, {}, custom=True)
         schema.status_apart = has_status
-        schema.properties["metadata"] = Schema({"$ref": _REF_PREFIX + _OBJECT_META}, builtin)
+        schema.properties["metadata"] = object_meta()
         return schema
 
     #: Whether ``status`` belongs to a subresource of its own; only CRDs can say no.
@@ -263,3 +262,9 @@ class SchemaSet:
 def _builtin() -> SchemaSet:
     packed = resources.files("dynkube.testing").joinpath("data").joinpath("schemas.json.gz").read_bytes()
     return SchemaSet(json.loads(gzip.decompress(packed))["schemas"])
+
+
+@functools.cache
+def object_meta() -> Schema:
+    """Return the schema of ``metadata``, a Go type in custom objects, too."""
+    return Schema({"$ref": _REF_PREFIX + _OBJECT_META}, SchemaSet.builtin().definitions)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.objects import go_json
 from dynkube.testing.objects.quantities import canonical
+from dynkube.testing.objects.schemas import object_meta
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.schemas import Schema
@@ -27,6 +28,8 @@ _TIME = re.compile(
 _MICRO = re.compile(
     r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d+(Z|[+-]\d\d:\d\d)$"
 )
+#: Floats from here on are written with an exponent (``encoding/json``).
+_EXACT = 1e21
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -193,7 +196,7 @@ class Conversion:
             return {k: self._plain(v, f"{path}.{k}" if path else k) for k, v in value.items()}
         if isinstance(value, list):
             return [self._plain(v, f"{path}[{i}]") for i, v in enumerate(value)]
-        return value
+        return _go_number(value) if self._keep_unknown else value
 
     # Custom kinds: what pruning would drop is reported, nothing is typed but metadata.
 
@@ -205,7 +208,7 @@ class Conversion:
             if items is None:
                 return self._plain(value, path)
             return [self._custom(v, items, f"{path}[{i}]") for i, v in enumerate(value)]
-        return value
+        return _go_number(value)
 
     def _custom_object(self, value: dict[str, Any], schema: Schema, path: str, *, root: bool) -> dict[str, Any]:
         self._duplicates(value, path)
@@ -214,10 +217,9 @@ class Conversion:
             here = f"{path}.{key}" if path else key
             field = schema.field(key)
             if (root or schema.embedded_resource) and key == "metadata" and isinstance(element, dict):
-                inner = schema.properties.get("metadata")
-                if inner is not None and not inner.custom:
-                    result[key] = self._struct(element, inner, here, here)
-                    continue
+                # Decoded apart from the object around it: the path in errors starts anew.
+                result[key] = self._struct(element, object_meta(), here, "")
+                continue
             if field is not None:
                 result[key] = self._custom(element, field, here)
                 continue
@@ -227,6 +229,11 @@ class Conversion:
             if declared or self._keep_unknown:
                 result[key] = self._plain(element, here) if declared else element
         return result
+
+
+def _go_number(value: Any) -> Any:
+    """Return a number of a custom object as Go writes it again: a float without a fraction becomes an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
 
 
 def _conversion_problem(value: Any, schema: Schema) -> str:

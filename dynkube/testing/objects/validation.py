@@ -50,7 +50,7 @@ def validate(
         # Both the generic registry and the kind's strategy check metadata on update: the server reports it twice.
         report.causes *= 2
     if schema is not None and schema.custom:
-        _custom(obj, old, resource, schema, report)
+        _custom(obj, old, resource, schema, report, part=subresource)
     elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:
         BY_PART[resource.group, resource.kind, subresource](obj, old, report)
     elif not subresource:
@@ -61,11 +61,20 @@ def validate(
 
 
 def _custom(
-    obj: dict[str, Any], old: dict[str, Any] | None, resource: ResourceInfo, schema: Schema, report: Report
+    obj: dict[str, Any],
+    old: dict[str, Any] | None,
+    resource: ResourceInfo,
+    schema: Schema,
+    report: Report,
+    *,
+    part: str,
 ) -> None:
     if obj.get("kind") != resource.kind:
         report.invalid("kind", obj.get("kind"), f"must be {resource.kind}")
-    schema_rules.check(obj, old, schema, report)
+    if part == "status":
+        schema_rules.check_part(part, obj, old or {}, schema, report)
+    else:
+        schema_rules.check(obj, old, schema, report)
     definition: Mapping[str, Any] = getattr(resource, "definition", None) or {}
     scale = (definition.get("subresources") or {}).get("scale") or {}
     for key in ("specReplicasPath", "statusReplicasPath"):

@@ -25,6 +25,7 @@ CRDS: Collection = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 _VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 _PART_VERBS = ("get", "patch", "update")
+_IN_PROGRESS = "InstanceDeletionInProgress"
 #: Names in the order conflicts are looked for, each with the reason of its conflict.
 _NAME_FIELDS = (
     ("plural", "PluralConflict"),
@@ -225,6 +226,7 @@ class CustomResources:
             elif "deletionTimestamp" not in record.object["metadata"]:
                 deleting.delete_object(self._cluster, resource, name, DeleteOptions(grace_period=0))
         if store.objects(collection)[0]:
+            self._deleting(key, crd)
             return
         finalizers = [f for f in crd["metadata"].get("finalizers", ()) if f != deleting.CRD_FINALIZER]
         metadata = {name: value for name, value in crd["metadata"].items() if name != "finalizers"}
@@ -234,14 +236,23 @@ class CustomResources:
             return
         store.delete(CRDS, key, {**crd, "metadata": metadata})
 
+    def _deleting(self, key: Key, crd: dict[str, Any]) -> None:
+        """Write into the status that objects are still being deleted (the finalizer that keeps the CRD)."""
+        conditions = [dict(condition) for condition in crd["status"]["conditions"]]
+        for condition in conditions:
+            if condition["type"] == "Terminating" and condition["reason"] != _IN_PROGRESS:
+                condition |= {"reason": _IN_PROGRESS, "message": "CustomResource deletion is in progress"}
+                self._cluster.store.replace(CRDS, key, {**crd, "status": {**crd["status"], "conditions": conditions}})
+
 
 def _is_true(crd: Mapping[str, Any], kind: str) -> bool:
     conditions = (crd.get("status") or {}).get("conditions") or ()
     return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
 
 
-def check_creatable(resource: Resource, crd: Mapping[str, Any] | None) -> None:
-    """Raise the 405 Failure of a create while the definition of the kind is being deleted."""
-    if crd is not None and "deletionTimestamp" in crd["metadata"]:
-        message = "create not allowed while custom resource definition is terminating"
-        raise failures.Failure("MethodNotAllowed", message, details={"group": resource.group, "kind": resource.name})
+def check_creatable(cluster: Cluster, resource: Resource, name: str) -> None:
+    """Raise the 403 Failure of a create while the definition of the kind is being deleted."""
+    crd = cluster.store.get(CRDS, ("", f"{resource.name}.{resource.group}"))
+    if crd is not None and "deletionTimestamp" in crd.object["metadata"]:
+        why = "create not allowed while custom resource definition is terminating"
+        raise failures.forbidden(resource.group, resource.name, name, why)
