@@ -399,7 +399,7 @@ class APIServer:
         try:
             user = self.cluster.authenticator.authenticate(request.headers)
         except Failure as failure:
-            return failed(failure, "")
+            return failed(failure, request)
         if MASTERS not in user.groups:
             return plain(403, "only administrators control the server\n")
         path = request.target.partition("?")[0].removeprefix(CONTROL)

@@ -62,7 +62,7 @@ def test_a_binding_hands_out_what_its_writer_holds(bob: Caller) -> None:
     """The role must be there to be compared; ``bind`` on it lets it pass."""
     subjects = [{"kind": "User", "name": "eve"}]
     admin = named("admin", roleRef=ref("ClusterRole", "cluster-admin"), subjects=subjects)
-    missing = f'roles.{GROUP} "zork" not found'
+    missing = f'rolebindings.{GROUP} "zork" not found'
     run(
         bob,
         Step(
@@ -180,7 +180,8 @@ def test_questions_must_be_questions(call: Caller) -> None:
             "POST",
             path,
             {"spec": both},
-            "spec.nonResourceAttributes: Invalid value: {}: cannot be specified in combination with resourceAttributes",
+            'spec.nonResourceAttributes: Invalid value: {"Path":"","Verb":""}: '
+            "cannot be specified in combination with resourceAttributes",
         ),
         invalid(
             "elsewhere",

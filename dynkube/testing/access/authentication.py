@@ -160,8 +160,8 @@ class Authenticator:
 
     def authenticate(self, headers: Headers) -> User:
         """Return the caller. Raises a 401 Failure when credentials were sent that nobody knows."""
-        scheme, _, token = headers.get("authorization").partition(" ")
-        token = token.strip()
+        # What follows a second space does not matter; a token that starts with one is none.
+        scheme, token, *_ = [*headers.get("authorization").strip().split(" "), ""]
         if scheme.lower() == "bearer" and token:
             user = self.user_of_token(token)
             if user is not None:
@@ -169,6 +169,14 @@ class Authenticator:
             if not self.open:
                 raise failures.unauthorized()
         return ADMINISTRATOR if self.open else ANONYMOUS
+
+
+def service_account(name: str) -> tuple[str, str] | None:
+    """Return namespace and name of the service account a user is, None for other users."""
+    parts = name.removeprefix("system:serviceaccount:").split(":")
+    if not name.startswith("system:serviceaccount:") or len(parts) != 2 or not all(parts):
+        return None
+    return parts[0], parts[1]
 
 
 def impersonated(headers: Headers) -> User | None:
@@ -185,8 +193,9 @@ def impersonated(headers: Headers) -> User | None:
         if groups or uid or extra:
             raise failures.bad_request(_without_a_name(groups, uid, extra))
         return None
-    if name.startswith("system:serviceaccount:") and not groups and name.count(":") == 3:
-        namespace = name.split(":")[2]
+    account = service_account(name)
+    if account is not None and not groups:
+        namespace = account[0]
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
     special = AUTHENTICATED if name != ANONYMOUS.name else UNAUTHENTICATED
     if special not in groups and not {AUTHENTICATED, UNAUTHENTICATED} & set(groups):

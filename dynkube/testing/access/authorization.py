@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.access.authentication import MASTERS, User
+from dynkube.testing.access.authentication import MASTERS, User, service_account
 from dynkube.testing.http import failures
 from dynkube.testing.objects.report import quote
 
@@ -57,7 +57,7 @@ def attributes_of(user: User, route: Route) -> Attributes:
 
 def _selected_name(route: Route) -> str:
     """Return the one name a list or watch is limited to: rules with resourceNames allow that (RequestInfo)."""
-    if route.verb not in ("list", "watch", "deletecollection"):
+    if route.verb not in ("list", "watch"):
         return ""
     for term in route.query.get("fieldSelector").split(","):
         field, equals, name = term.replace("==", "=").partition("=")
@@ -191,9 +191,9 @@ class Authorizer:
     def check_impersonation(self, user: User, wanted: User, headers: Headers) -> None:
         """Raise the 403 Failure unless the user may act as every part of the one wanted."""
         asks = []
-        prefix = "system:serviceaccount:"
-        if wanted.name.startswith(prefix) and wanted.name.count(":") == 3:
-            _, _, namespace, name = wanted.name.split(":")
+        account = service_account(wanted.name)
+        if account is not None:
+            namespace, name = account
             ask = Attributes(
                 user=user, verb="impersonate", resource="serviceaccounts", namespace=namespace, name=name, version="v1"
             )
@@ -229,10 +229,16 @@ def refusal(ask: Attributes, reason: str = "") -> failures.Failure:
     """Return the 403 Failure for a question answered with no, and why if RBAC has something to say."""
     who, why = f'User "{ask.user.name}" cannot', f": {reason}" if reason else ""
     if not ask.resource:
-        return failures.forbidden_path(f'{who} {ask.verb} path "{ask.path}"{why}')
+        return _unsniffed(failures.forbidden_path(f'{who} {ask.verb} path "{ask.path}"{why}'))
     where = f'in the namespace "{ask.namespace}"' if ask.namespace else "at the cluster scope"
     why = f'{who} {ask.verb} resource "{ask.what}" in API group "{ask.group}" {where}{why}'
-    return failures.forbidden(ask.group, ask.resource, ask.name, why)
+    return _unsniffed(failures.forbidden(ask.group, ask.resource, ask.name, why))
+
+
+def _unsniffed(failure: failures.Failure) -> failures.Failure:
+    """Return a refusal with the header all refusals of the authorizer carry."""
+    failure.headers["X-Content-Type-Options"] = "nosniff"
+    return failure
 
 
 __all__ = ["RBAC", "Attributes", "Authorizer", "attributes_of", "refusal", "role_key"]

@@ -71,7 +71,8 @@ def _check_binding(call: Call, authorizer: Authorizer, obj: dict[str, Any], old:
     if same or not ref.get("name") or _may(call, authorizer, "bind", plural, key[1]):
         return
     if call.cluster.store.get((RBAC, plural), key) is None:
-        raise failures.not_found(RBAC, plural, key[1])
+        # The server names the resource of the request, and the role that is not there.
+        raise failures.not_found(RBAC, call.route.resource, key[1])
     _confirm(call, authorizer, str(obj["metadata"].get("name", "")), list(authorizer.role_rules(ref, call.key[0])))
 
 

@@ -69,7 +69,7 @@ def _check(resource: Resource, review: dict[str, Any]) -> None:
     asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if asked is not None and path is not None:
         why = "cannot be specified in combination with resourceAttributes"
-        report.invalid("spec.nonResourceAttributes", path, why)
+        report.invalid("spec.nonResourceAttributes", _go_path(path), why)
     if asked is None and path is None:
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         report.invalid("spec.resourceAttributes", None, why)
@@ -83,9 +83,15 @@ def _check(resource: Resource, review: dict[str, Any]) -> None:
         field = "spec.resourceAttributes.namespace"
         report.invalid(field, asked.get("namespace", ""), "must match metadata.namespace")
     if local and path is not None:
-        report.invalid("spec.nonResourceAttributes", path, "disallowed on this kind of request")
+        report.invalid("spec.nonResourceAttributes", _go_path(path), "disallowed on this kind of request")
     if report.causes:
-        raise failures.invalid(resource.group, resource.kind, str(metadata.get("name", "")), report.causes)
+        # The server leaves the kind out here.
+        raise failures.invalid(resource.group, "", "", report.causes)
+
+
+def _go_path(path: dict[str, Any]) -> dict[str, Any]:
+    """Return non-resource attributes as the server prints its internal form."""
+    return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
 
 
 def _question(user: User, spec: dict[str, Any]) -> Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ logger = logging.getLogger("dynkube.testing.api")
 
 _TEXT = "text/plain; charset=utf-8"
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_NOT_ACCEPTABLE = 406
+_INDEX = ("/", "/index.html")
 
 
 def plain(status: int, text: str) -> HTTPResponse:
@@ -53,17 +56,16 @@ class API:
 
     def __call__(self, request: HTTPRequest) -> HTTPResponse:
         """Answer one request; never raises."""
-        accept = request.headers.get("accept")
-        route = None
         try:
-            route = routing.parse(request.method, request.target)
-            return self._answer(request, route)
+            response = self._answer(request, routing.parse(request.method, request.target))
         except Failure as failure:
-            return failed(failure, accept)
+            response = failed(failure, request)
         except Exception as error:
             # A bug of this server: say so as the real one would, and leave the trace in the log.
             logger.exception("%s %s", request.method, request.target)
-            return failed(failures.internal(f"{type(error).__name__}: {error}"), accept)
+            response = failed(failures.internal(f"{type(error).__name__}: {error}"), request)
+        response.headers.setdefault("Cache-Control", "no-cache, private")
+        return response
 
     def _answer(self, request: HTTPRequest, route: Route) -> HTTPResponse:
         user = self.cluster.authenticator.authenticate(request.headers)
@@ -72,15 +74,23 @@ class API:
             self.authorizer.check_impersonation(user, wanted, request.headers)
             user = wanted
         call = Call(cluster=self.cluster, request=_in_json(request), route=route, user=user)
-        self.authorizer.check(attributes_of(user, route))
-        if not route.resource:
-            return self._document(call)
-        resource = self._resource(route)
-        if resource is None:
-            return page_not_found()
-        pretty = route.query.get("pretty") if "pretty" in route.query else None
-        indented = negotiation.wants_pretty(call.header("user-agent"), pretty)
-        call.representation = negotiation.choose(call.header("accept"), pretty=indented)
+        try:
+            self.authorizer.check(attributes_of(user, route))
+            if not route.resource:
+                return self._document(call)
+            resource = self._resource(route)
+            return page_not_found() if resource is None else self._about(call, resource)
+        except Failure as failure:
+            failure.warnings = call.warnings
+            raise
+
+    def _about(self, call: Call, resource: Resource) -> HTTPResponse:
+        """Answer a request about a resource. Raises a 4xx Failure."""
+        accept = call.header("accept")
+        if not resource.custom:
+            produced = negotiation.MEDIA_TYPES if call.route.name else negotiation.COLLECTION_TYPES
+            negotiation.check_route(accept, produced)
+        call.representation = negotiation.choose(accept, pretty=_pretty(call.request))
         if resource.deprecation:
             call.warnings.append(resource.deprecation)
         try:
@@ -116,13 +126,15 @@ class API:
                     raise failures.not_found(resource.group, resource.name, route.name)
                 raise failures.no_such_resource()
             if route.verb not in sub.verbs:
-                raise failures.method_not_allowed()
+                raise _not_supported(route, resource)
             return subresources.handle(call, resource, sub)
         nameless = route.verb in ("update", "patch") and not route.name
+        if nameless and resource.custom:
+            raise failures.bad_request("name must be provided")
         # HEAD has no route of its own for built-in kinds; those of CRDs are served by verb, and HEAD counts as get.
         headless = route.method == "HEAD" and not resource.custom
         if route.verb not in resource.verbs or nameless or headless:
-            raise failures.method_not_allowed()
+            raise _not_supported(route, resource)
         if resource.virtual:
             return self._virtual(call, resource)
         return self._verb(call, resource)
@@ -154,15 +166,13 @@ class API:
     # Everything outside the resource tree.
 
     def _document(self, call: Call) -> HTTPResponse:
-        path = call.route.path.rstrip("/") or "/"
+        path = call.route.path
+        if _is_discovery(path):
+            return self._discovery(call, path.rstrip("/")) or self._unknown(call)
+        if path.rstrip("/") == "/version":
+            return self._version(call)
         if path in _HEALTH or path.startswith(tuple(f"{health}/" for health in _HEALTH)):
             return self._health(call, path)
-        if call.route.method not in ("GET", "HEAD"):
-            if _is_discovery(path) and self._discovery(call, path) is not None:
-                raise failures.method_not_allowed()
-            return page_not_found()
-        if path == "/version":
-            return self._plain_json(call, self.cluster.registry.server_version)
         if path == "/openapi/v3":
             body = negotiation.encode_json(self._openapi.index())
             return compressed(call, HTTPResponse(200, {"Content-Type": _TEXT}, body))
@@ -170,11 +180,15 @@ class API:
             return self._openapi_v2(call)
         if path.startswith("/openapi/v3/"):
             return self._openapi_document(call, path.removeprefix("/openapi/v3/"))
-        if _is_discovery(path):
-            return self._discovery(call, path) or self._unknown(call)
-        if path == "/":
+        if path in _INDEX:
             return self._plain_json(call, {"paths": self._paths()})
         return page_not_found()
+
+    def _version(self, call: Call) -> HTTPResponse:
+        if call.route.method != "GET":
+            raise failures.method_not_allowed()
+        negotiation.check_route(call.header("accept"), (negotiation.JSON,))
+        return self._plain_json(call, self.cluster.registry.server_version)
 
     def _paths(self) -> list[str]:
         groups = self.cluster.registry.groups()
@@ -194,7 +208,8 @@ class API:
         parts = path.split("/")
         checks = self.cluster.registry.checks
         if len(parts) > 2:
-            return plain(200, "ok") if "/".join(parts[2:]) in checks else page_not_found()
+            known = "/".join(parts[2:]) in checks
+            return HTTPResponse(200, {"Content-Type": _TEXT}, b"ok") if known else page_not_found()
         if "verbose" not in call.route.query:
             return plain(200, "ok")
         excluded = set(call.route.query.all("exclude"))
@@ -205,13 +220,16 @@ class API:
         """Answer in gnostic's protobuf if the client asks for it, else in JSON, as kube-apiserver does."""
         asked = "com.github.proto-openapi.spec.v2" in call.header("accept")
         kind = openapi_v2.PROTOBUF if asked else negotiation.JSON
-        headers = {"Content-Type": kind, "Vary": "Accept"}
-        return compressed(call, HTTPResponse(200, headers, self._openapi.version_2(protobuf=asked)))
+        body = self._openapi.version_2(protobuf=asked)
+        headers = {"Content-Type": kind, "Vary": "Accept", "Etag": f'"{hashlib.sha512(body).hexdigest().upper()}"'}
+        if call.header("if-none-match") == headers["Etag"]:
+            return HTTPResponse(304, headers)
+        return compressed(call, HTTPResponse(200, headers, body))
 
     def _openapi_document(self, call: Call, path: str) -> HTTPResponse:
         found = self._openapi.document(path)
         if found is None:
-            return page_not_found()
+            return HTTPResponse(404)
         body, digest = found
         headers = {"Content-Type": "application/json", "Etag": f'"{digest}"', "Vary": "Accept"}
         if call.header("if-none-match") == headers["Etag"]:
@@ -229,19 +247,37 @@ class API:
         """Return the discovery document of a path, None when nothing is served there. Raises a 406 Failure."""
         registry, accept = self.cluster.registry, call.header("accept")
         route = call.route
+        pretty = _pretty(call.request)
         if path in ("/api", "/apis"):
-            form, whole = negotiation.choose_document(accept, aggregated=True)
+            # /apis is served by a handler of its own, which takes every method; /api is a route as any other.
+            self._check_document(call, every_method=path == "/apis", transformed=True)
+            form, whole = negotiation.choose_document(accept, aggregated=True, pretty=pretty)
             if whole:
                 return self._aggregated_document(call, core=path == "/api")
             document = documents.api_versions(self.cluster.address) if path == "/api" else None
             return _document(call, form, document or documents.api_group_list(registry))
-        form, _ = negotiation.choose_document(accept)
         if route.version:
             if not registry.has_group_version(route.group, route.version):
                 return None
+            self._check_document(call)
+            form, _ = negotiation.choose_document(accept, pretty=pretty)
             return _document(call, form, documents.api_resource_list(registry, route.group, route.version))
         group = documents.api_group(registry, route.group)
-        return None if group is None else _document(call, form, group)
+        if group is None:
+            return None
+        self._check_document(call, every_method=True)
+        form, _ = negotiation.choose_document(accept, pretty=pretty)
+        return _document(call, form, group)
+
+    @staticmethod
+    def _check_document(call: Call, *, every_method: bool = False, transformed: bool = False) -> None:
+        """Raise the 405 or 406 Failure of a discovery document's route."""
+        if every_method:
+            return
+        if call.route.method != "GET":
+            raise failures.method_not_allowed()
+        if not transformed or "apidiscovery.k8s.io" not in call.header("accept"):
+            negotiation.check_route(call.header("accept"), negotiation.MEDIA_TYPES)
 
     def _aggregated_document(self, call: Call, *, core: bool) -> HTTPResponse:
         body, etag = self._aggregated.get(core=core)
@@ -269,8 +305,26 @@ def _document(call: Call, form: negotiation.Representation, document: dict[str, 
     return compressed(call, HTTPResponse(200, headers, form.encode(document)))
 
 
-def failed(failure: Failure, accept: str) -> HTTPResponse:
+def _pretty(request: HTTPRequest) -> bool:
+    """Tell whether JSON is to be indented for whoever sent the request."""
+    query = routing.query_of(request.target)
+    parameter = query.get("pretty") if "pretty" in query else None
+    return negotiation.wants_pretty(request.headers.get("user-agent"), parameter)
+
+
+def _not_supported(route: Route, resource: Resource) -> Failure:
+    """Return the 405 Failure of a method; custom resources name the verb, "" for methods that are none."""
+    if not resource.custom:
+        return failures.method_not_allowed()
+    verb = route.verb if route.verb in resource.verbs else ""
+    message = f'{verb} is not supported on resources of kind "{failures.qualified(resource.group, resource.name)}"'
+    return Failure("MethodNotAllowed", message, details={"group": resource.group, "kind": resource.name})
+
+
+def failed(failure: Failure, request: HTTPRequest) -> HTTPResponse:
     """Return the answer that carries a failure's Status."""
-    form = negotiation.for_failures(accept)
-    headers = {"Content-Type": form.media_type, "Cache-Control": "no-cache, private", **failure.headers}
-    return HTTPResponse(failure.code, headers, form.encode(failure.status), warnings=warning_headers(()))
+    form = negotiation.for_failures(request.headers.get("accept"), pretty=_pretty(request))
+    # A Status nobody can be told in the form they want is written for people.
+    body = negotiation.encode_pretty(failure.status) if failure.code == _NOT_ACCEPTABLE else form.encode(failure.status)
+    headers = {"Content-Type": form.media_type, **failure.headers}
+    return HTTPResponse(failure.code, headers, body, warnings=warning_headers(failure.warnings))

@@ -6,8 +6,10 @@ import gzip
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.http import failures
 from dynkube.testing.http.connections import HTTPResponse
 from dynkube.testing.http.negotiation import YAML, Representation, encode_json
+from dynkube.testing.objects.decoding import go_package
 from dynkube.testing.printing import tables
 from dynkube.testing.resources.registry import Resource, as_version
 
@@ -80,6 +82,8 @@ def as_table(
 def transformed(call: Call, resource: Resource, document: dict[str, Any]) -> dict[str, Any]:
     """Return one object in the form the request asked for."""
     transform = call.representation.transform
+    if transform == f"{_METADATA}List":
+        raise _unfit(transform, f"not a list (*{_go_type(resource, resource.kind)})")
     if transform == _TABLE:
         metadata = document.get("metadata", {})
         version = {"resourceVersion": metadata["resourceVersion"]} if metadata.get("resourceVersion") else {}
@@ -89,8 +93,22 @@ def transformed(call: Call, resource: Resource, document: dict[str, Any]) -> dic
     return document
 
 
+def _unfit(transform: str, what: str) -> failures.Failure:
+    """Return the 406 Failure of a form for lists asked of an object, or the other way round."""
+    text = f"you requested {transform}, but the requested object is {what}"
+    return failures.Failure("NotAcceptable", text)
+
+
+def _go_type(resource: Resource, kind: str) -> str:
+    if resource.custom:
+        return "unstructured.Unstructured" + ("List" if kind == resource.list_kind else "")
+    return f"{go_package(resource.group)}.{kind}"
+
+
 def _list_document(call: Call, answer: ListAnswer) -> dict[str, Any]:
     resource, transform = answer.resource, call.representation.transform
+    if transform == _METADATA:
+        raise _unfit(transform, f"a list (*{_go_type(resource, resource.list_kind)})")
     objects = [as_version(resource, record.object) for record in answer.records]
     if transform == _TABLE:
         return as_table(resource, objects, include=call.route.query.get("includeObject"), metadata=answer.metadata)
@@ -165,5 +183,5 @@ def compressed(call: Call, response: HTTPResponse) -> HTTPResponse:
     if "gzip" in call.header("accept-encoding").lower():
         response.body = gzip.compress(response.body, compresslevel=1)
         response.headers["Content-Encoding"] = "gzip"
-        response.headers["Vary"] = "Accept-Encoding"
+        response.headers.setdefault("Vary", "Accept-Encoding")
     return response

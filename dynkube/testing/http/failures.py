@@ -91,6 +91,8 @@ class Failure(Exception):
         status["code"] = self.code
         self.status = status
         self.headers = dict(headers or {})
+        #: Texts of the warnings that were due before this went wrong.
+        self.warnings: list[str] = []
 
     @property
     def reason(self) -> str:

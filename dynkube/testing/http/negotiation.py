@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from dynkube.testing.http import failures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -22,7 +25,10 @@ BODY_TYPES = MEDIA_TYPES
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 _TRANSFORMS = frozenset({"Table", "PartialObjectMetadata", "PartialObjectMetadataList"})
-_ROUTE_TYPES = (JSON, YAML, PROTOBUF, f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
+#: What routes of collections say they produce; the others say only `MEDIA_TYPES`.
+COLLECTION_TYPES = (*MEDIA_TYPES, f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
+#: What counts as true in ``pretty`` (Go's strconv.ParseBool).
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +61,34 @@ def encode_json(document: Any) -> bytes:
 
 
 def encode_pretty(document: Any) -> bytes:
-    """Return indented JSON, as the server sends to curl and browsers."""
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+    """Return indented JSON, as the server sends to curl and browsers: without a line end after it."""
+    return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "replace")
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Writes YAML as Go does: no aliases, double quotes round what would be read as something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Tell that nothing is written once and referred to."""
+        return True
+
+    def text(self, data: str) -> yaml.ScalarNode:
+        """Return the node of a text in the style Go chooses."""
+        style = None
+        if "\n" in data:
+            style = "|"
+        elif self.resolve(yaml.ScalarNode, data, (True, False)) != "tag:yaml.org,2002:str":
+            style = '"'
+        node: yaml.ScalarNode = self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+        return node
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 def encode_yaml(document: Any) -> bytes:
     """Return block YAML with sorted keys, as the server's YAML serializer writes it."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(document, Dumper=dumper, default_flow_style=False, allow_unicode=True, sort_keys=True)
+    text: str = yaml.dump(document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True)
     return text.encode("utf-8", "replace")
 
 
@@ -97,14 +123,21 @@ def _matches(clause: Clause, media_type: str) -> bool:
 def wants_pretty(user_agent: str, parameter: str | None) -> bool:
     """Tell whether JSON is indented: asked for by ``pretty``, or by default for curl, wget and browsers."""
     if parameter is not None:
-        return parameter.lower() not in {"false", "0"}
+        return parameter in _TRUE
     return user_agent.startswith(("curl", "Wget", "Mozilla/5.0"))
+
+
+def check_route(accept: str, produced: Sequence[str]) -> None:
+    """Raise the 406 Failure of a route none of whose media types is named; it knows no ranges but ``*/*``."""
+    named = {clause.media_type for clause in parse_accept(accept)} or {"*/*"}
+    if "*/*" not in named and named.isdisjoint(produced):
+        text = f"406: Not Acceptable\n\nAvailable representations: {', '.join(produced)}"
+        raise failures.Failure("NotAcceptable", text, details={})
 
 
 def choose(accept: str, *, pretty: bool = False) -> Representation:
     """Choose the form of an object or list. Raises the 406 Failure of resource paths."""
     clauses = parse_accept(accept) or [Clause("*/*", {}, 1.0)]
-    refused_transform = False
     for clause in clauses:
         for media_type in (JSON, YAML):
             if not _matches(clause, media_type):
@@ -115,11 +148,7 @@ def choose(accept: str, *, pretty: bool = False) -> Representation:
             group, version = clause.parameters.get("g", ""), clause.parameters.get("v", "")
             if transform in _TRANSFORMS and group == "meta.k8s.io" and version in ("v1", "v1beta1"):
                 return Representation(media_type, transform, pretty)
-            refused_transform = True
-    if refused_transform or any(_matches(clause, PROTOBUF) for clause in clauses):
-        raise failures.not_acceptable(MEDIA_TYPES)
-    text = f"406: Not Acceptable\n\nAvailable representations: {', '.join(_ROUTE_TYPES)}"
-    raise failures.Failure("NotAcceptable", text, details={})
+    raise failures.not_acceptable(MEDIA_TYPES)
 
 
 def choose_document(accept: str, *, aggregated: bool = False, pretty: bool = False) -> tuple[Representation, bool]:
@@ -131,7 +160,8 @@ def choose_document(accept: str, *, aggregated: bool = False, pretty: bool = Fal
             transform = clause.parameters.get("as", "")
             if not transform:
                 return Representation(media_type, "", pretty), False
-            if aggregated and transform == "APIGroupDiscoveryList" and clause.parameters.get("v") == "v2":
+            known = clause.parameters.get("g") == "apidiscovery.k8s.io" and clause.parameters.get("v") == "v2"
+            if aggregated and transform == "APIGroupDiscoveryList" and known:
                 return Representation(media_type, "", pretty), True
     raise failures.not_acceptable(MEDIA_TYPES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
@@ -23,6 +24,10 @@ _COLLECTION_VERBS = {
 }
 #: Subresources that belong to the namespace itself; any other word in that place is a resource in the namespace.
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
+
+
+#: What makes Go drop a pair of the query: an escape that is none, a semicolon.
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})|;")
 
 
 class Query:
@@ -75,15 +80,18 @@ class Route:
         return self.verb == "watch"
 
 
+def query_of(target: str) -> Query:
+    """Return the parameters of a request's target; a pair that is not encoded properly counts as not sent."""
+    pairs = (pair for pair in target.partition("?")[2].split("&") if pair and not _BROKEN.search(pair))
+    return Query(pair for part in pairs for pair in parse_qsl(part, keep_blank_values=True, errors="replace"))
+
+
 def parse(method: str, target: str) -> Route:
     """Read a request line's method and target. Raises a 400 Failure when the target is not a proper path."""
-    raw_path, _, raw_query = target.partition("?")
+    raw_path, _, _ = target.partition("?")
     if not raw_path.startswith("/"):
         raise failures.bad_request("the request target must be an absolute path")
-    try:
-        query = Query(parse_qsl(raw_query, keep_blank_values=True, errors="strict", max_num_fields=1000))
-    except (UnicodeDecodeError, ValueError):
-        raise failures.bad_request("the query of the request cannot be read") from None
+    query = query_of(target)
     path = unquote(raw_path, errors="replace")
     # Segments are split before they are unquoted: %2F inside a name must not become a separator.
     parts = [unquote(part, errors="replace") for part in raw_path.split("/")[1:]]
@@ -111,7 +119,7 @@ def _resource_route(bare: Route, parts: list[str]) -> Route:
         if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
             parts, in_namespace = parts[2:], True
     resource, name, subresource = [*parts[:3], "", ""][:3]
-    verb = (_OBJECT_VERBS if name else _COLLECTION_VERBS).get(method, method.lower())
+    verb = (_OBJECT_VERBS if name else _COLLECTION_VERBS).get(method, "")
     if (legacy_watch and method == "GET") or (verb == "list" and query.flag("watch")):
         verb = "watch"
     return replace(

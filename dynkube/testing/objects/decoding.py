@@ -226,9 +226,13 @@ def _expect(document: Mapping[str, Any], gvk: GroupVersionKind, *, custom: bool)
         raise failures.bad_request(
             f"the API version in the data ({api_version}) does not match the expected API version ({expected})"
         )
-    package = _GO_PACKAGES.get(gvk.group, gvk.group.partition(".")[0])
-    why = f"converting ({version}.{kind}) to ({package}.{gvk.kind}): unknown conversion"
+    why = f"converting ({version}.{kind}) to ({go_package(gvk.group)}.{gvk.kind}): unknown conversion"
     raise _unfit(sent, gvk, why)
+
+
+def go_package(group: str) -> str:
+    """Return the Go package of an API group's internal types."""
+    return _GO_PACKAGES.get(group, group.partition(".")[0])
 
 
 def _unregistered(sent: GroupVersionKind) -> str:

@@ -227,3 +227,32 @@ def test_a_missing_token_file_is_a_config_error(tmp_path: Path) -> None:
     """The error names the file."""
     with pytest.raises(ConfigError, match=r"nope\.csv"):
         APIServer(token_auth_file=tmp_path / "nope.csv")
+
+
+def test_refusals_of_the_authorizer_are_not_to_be_sniffed(jane: Caller) -> None:
+    """A 403 of RBAC carries the header, as on a real server."""
+    assert jane("GET", CMS).headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_name_does_not_make_a_collection_deletable(root: Caller, jane: Caller) -> None:
+    """A field selector for one name counts for list and watch; deletecollection wants the whole collection."""
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["a"], "verbs": ["*"]}]
+    role(root, rules, {"kind": "User", "name": "jane"})
+    path = f"{CMS}?fieldSelector=metadata.name%3Da"
+    assert (jane("GET", path).status, jane("DELETE", path).status) == (200, 403)
+
+
+@pytest.mark.parametrize(("header", "anonymous"), [("Bearer  {}", True), ("Bearer {} x", False), ("bearer {}", False)])
+def test_the_second_word_is_the_token(server: APIServer, jane: Caller, header: str, anonymous: bool) -> None:
+    """As in Go: words after it do not matter, and a second space leaves the caller without one."""
+    answer = Caller(server.url)("GET", "/api/v1/namespaces", Authorization=header.format(jane.token))
+    assert answer.status == 403
+    assert ("system:anonymous" in answer.json["message"]) is anonymous
+
+
+def test_a_question_that_is_none_is_refused_without_its_kind(root: Caller) -> None:
+    """The server leaves the kind out of this one 422."""
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {"user": "x"}}
+    answer = root("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    assert answer.json["message"].startswith('.authorization.k8s.io "" is invalid: spec.resourceAttributes:')
+    assert "kind" not in answer.json["details"]
