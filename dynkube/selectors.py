@@ -51,9 +51,10 @@ class Requirement(OrderedValue):
         elif len(self.values) != 1:
             raise InvalidSelectorError(f"{self.key}: operator {self.operator!r} takes exactly one value")
         for value in self.values:
+            if self.operator in ("<", ">") and not _is_number(value):
+                why = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise InvalidSelectorError(f"values[0]: Invalid value: {_quoted(value)}: {why}")
             _check_value(self.key, value)
-            if self.operator in ("<", ">") and not _is_int64(value):
-                raise InvalidSelectorError(f"{self.key}: for 'Gt', 'Lt' operators, the value must be an integer")
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether the labels meet the condition; a missing label meets "!=" and "notin", as on the server."""
@@ -78,7 +79,7 @@ class Requirement(OrderedValue):
         if self.operator == "!":
             return f"!{self.key}"
         if self.operator in ("in", "notin"):
-            # The empty value alone needs the comma: "()" would be no value at all.
+            # Servers before 1.36 read "()" as no value at all; the comma makes the empty one clear to all.
             return f"{self.key} {self.operator} ({','.join(self.values) or ','})"
         return f"{self.key}{self.operator}{self.values[0]}"
 
@@ -308,7 +309,7 @@ class _Parser:
             raise InvalidSelectorError(f"found '{text}' expected: '('")
         if self.look() == (False, ")"):
             self.take()
-            return []
+            return [""]
         values = []
         while True:
             is_word, text = self.look()
@@ -336,44 +337,67 @@ def _requirement_for(key: str, value: Any) -> Requirement:
     return Requirement(key, "in", tuple(value))
 
 
-def _check_key(key: Any) -> None:
-    problem = ""
+#: What apimachinery says about names, prefixes and values that are none.
+_NAME_TEXT = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    f"'{_NAME.pattern}')"
+)
+_PREFIX_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_PREFIX.pattern}')"
+)
+_VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    f"'({_NAME.pattern})?')"
+)
+
+
+def _key_problems(key: Any) -> list[str]:
     if not isinstance(key, str):
-        problem = "must be a string"
-    else:
-        prefix, slash, name = key.rpartition("/")
-        if not name:
-            problem = "name part must be non-empty"
-        elif len(name) > 63:
-            problem = "name part must be no more than 63 characters"
-        elif not _NAME.fullmatch(name):
-            problem = (
-                "name part must consist of alphanumeric characters, '-', '_' or '.', "
-                "and must start and end with an alphanumeric character"
-            )
-        elif slash and (len(prefix) > 253 or not _PREFIX.fullmatch(prefix)):
-            problem = "prefix part must be a lowercase DNS subdomain of at most 253 characters"
-    if problem:
-        raise InvalidSelectorError(f"key: Invalid value: {_quoted(key)}: {problem}")
+        return ["must be a string"]
+    prefix, slash, name = key.rpartition("/")
+    if "/" in prefix:
+        optional = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        return [f"a valid label key {_NAME_TEXT} {optional}"]
+    problems = []
+    if slash and not prefix:
+        problems.append("prefix part must be non-empty")
+    elif slash:
+        problems += ["prefix part must be no more than 253 bytes"] * (len(prefix.encode()) > 253)
+        problems += [f"prefix part {_PREFIX_TEXT}"] * (_PREFIX.fullmatch(prefix) is None)
+    if not name:
+        problems.append("name part must be non-empty")
+    elif len(name.encode()) > 63:
+        problems.append("name part must be no more than 63 bytes")
+    if not _NAME.fullmatch(name):
+        problems.append(f"name part {_NAME_TEXT}")
+    return problems
+
+
+def _check_key(key: Any) -> None:
+    problems = _key_problems(key)
+    if problems:
+        raise InvalidSelectorError(f"<nil>: Invalid value: {_quoted(key)}: {'; '.join(problems)}")
 
 
 def _check_value(key: str, value: Any) -> None:
-    problem = ""
     if not isinstance(value, str):
-        problem = "must be a string"
-    elif len(value) > 63:
-        problem = "must be no more than 63 characters"
-    elif value and not _NAME.fullmatch(value):
-        problem = (
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-            "and must start and end with an alphanumeric character"
-        )
-    if problem:
-        raise InvalidSelectorError(f"values[0][{key}]: Invalid value: {_quoted(value)}: {problem}")
+        problems = ["must be a string"]
+    else:
+        problems = ["must be no more than 63 bytes"] * (len(value.encode()) > 63)
+        problems += [_VALUE_TEXT] * bool(value and not _NAME.fullmatch(value))
+    if problems:
+        raise InvalidSelectorError(f"values[0][{key}]: Invalid value: {_quoted(value)}: {'; '.join(problems)}")
 
 
 def _quoted(value: Any) -> str:
     return '"' + value.replace('"', '\\"') + '"' if isinstance(value, str) else repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and _is_int64(value.removeprefix("-"))
 
 
 def _is_int64(text: str) -> bool:
@@ -383,8 +407,8 @@ def _is_int64(text: str) -> bool:
 def _unescape(value: str) -> str:
     wrong = re.search(r"\\(?![\\,=]).?", re.sub(r"\\\\", "", value), re.DOTALL)
     if wrong:
-        raise InvalidSelectorError(f"invalid field selector: invalid escape sequence: {_quoted(wrong[0])}")
+        raise InvalidSelectorError(f"invalid field selector: invalid escape sequence: {wrong[0]}")
     bare = re.search(r"[,=]", re.sub(r"\\.", "", value, flags=re.DOTALL))
     if bare:
-        raise InvalidSelectorError(f"invalid field selector: unescaped character in value: {bare[0]}")
+        raise InvalidSelectorError(f"invalid field selector: unescaped character in value: {ord(bare[0])}")
     return re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)

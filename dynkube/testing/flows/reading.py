@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.flows.selection import selection
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ListAnswer, ObjectAnswer
 from dynkube.testing.http.options import ListOptions, list_options, parse_version
+from dynkube.testing.objects import go_json
 from dynkube.testing.storage.store import CompactedError, path_of
 
 if TYPE_CHECKING:
@@ -67,32 +68,30 @@ def decode_token(token: str) -> tuple[int, str]:
     def wrong(why: str) -> failures.Failure:
         return failures.bad_request(f"invalid continue token: continue key is not valid: {why}")
 
-    try:
-        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        bad = next((i for i, c in enumerate(token) if not (c.isascii() and (c.isalnum() or c in "-_"))), len(token))
-        raise wrong(f"illegal base64 data at input byte {bad}") from None
+    strange = re.search(r"[^A-Za-z0-9_-]", token)
+    if strange or len(token) % 4 == 1:
+        raise wrong(f"illegal base64 data at input byte {strange.start() if strange else len(token) - 1}")
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     try:
         fields = json.loads(raw)
     except (ValueError, RecursionError):
         raise wrong(_json_complaint(raw)) from None
+    if fields is None:
+        fields = {}
     if not isinstance(fields, dict):
-        raise wrong("json: cannot unmarshal value into Go value of type storage.continueToken")
+        found = go_json.describe(fields)
+        raise wrong(f"json: cannot unmarshal {found} into Go value of type storage.continueToken")
+    version, start = fields.get("rv", 0), fields.get("start", "")
+    for name, value, kind in (("v", fields.get("v", ""), str), ("rv", version, int), ("start", start, str)):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            what = f"{go_json.describe(value)} into Go struct field continueToken.{name} of type"
+            raise wrong(f"json: cannot unmarshal {what} {'int64' if kind is int else 'string'}")
     if fields.get("v") != _CONTINUE_FORMAT:
-        raise failures.bad_request(
-            "invalid continue token: continue key is not valid: server does not recognize "
-            f"this encoded version {json.dumps(fields.get('v', ''))}"
-        )
-    version, start = fields.get("rv"), fields.get("start")
-    if not isinstance(version, int) or isinstance(version, bool) or version == 0:
-        raise failures.bad_request(
-            "invalid continue token: continue key is not valid: incorrect encoded start "
-            "resourceVersion (version meta.k8s.io/v1)"
-        )
-    if not isinstance(start, str) or not start:
-        raise failures.bad_request(
-            "invalid continue token: continue key is not valid: encoded start key empty (version meta.k8s.io/v1)"
-        )
+        raise wrong(f"server does not recognize this encoded version {fields.get('v', '')}")
+    if version == 0:
+        raise wrong("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    if not start:
+        raise wrong("encoded start key empty (version meta.k8s.io/v1)")
     return version, start.lstrip("/")
 
 
@@ -121,7 +120,7 @@ def list_with(cluster: Cluster, resource: Resource, namespace: str | None, optio
     else:
         found, version, start = *_from_version(cluster, resource, namespace, options), ""
     # A list at "0" is answered from the watch cache, which knows no pages.
-    limit = 0 if options.resource_version == "0" and not options.continue_token else options.limit
+    limit = 0 if options.resource_version == "0" else options.limit
     if start:
         prefix = f"{namespace}/" if namespace else ""
         found = [item for item in found if path_of(item[0])[len(prefix) :] >= start]

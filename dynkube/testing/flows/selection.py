@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dynkube.testing.http.options import ListOptions
     from dynkube.testing.resources.registry import Resource
 
+#: Kinds without a namespace that say so when they are selected by one; others select nothing.
+_PLACELESS = frozenset({("", "namespaces"), ("", "nodes")})
 _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
 
@@ -36,7 +38,8 @@ def _metadata_reader(path: str) -> Callable[[dict[str, Any]], str]:
 
 def selectable_fields(resource: Resource) -> dict[str, Callable[[dict[str, Any]], str]]:
     """Return the fields a field selector may name, each with how to read it from an object."""
-    return {path: _metadata_reader(path) for path in _METADATA_FIELDS} | dict(rules_of(resource).fields)
+    metadata = _METADATA_FIELDS[:1] if resource.collection in _PLACELESS else _METADATA_FIELDS
+    return {path: _metadata_reader(path) for path in metadata} | dict(rules_of(resource).fields)
 
 
 def selection(resource: Resource, options: ListOptions) -> Callable[[dict[str, Any]], bool] | None:

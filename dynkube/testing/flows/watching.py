@@ -10,7 +10,7 @@ from dynkube.testing.flows.selection import selection
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import as_table, encoded, warning_headers
 from dynkube.testing.http.connections import HTTPResponse
-from dynkube.testing.http.negotiation import JSON, YAML, encode_json, encode_yaml
+from dynkube.testing.http.negotiation import COLLECTION_TYPES, JSON, YAML, encode_json
 from dynkube.testing.http.options import ListOptions, list_options, parse_version
 from dynkube.testing.printing import tables
 from dynkube.testing.storage.store import ADDED, DELETED, MODIFIED, CompactedError, Record
@@ -30,6 +30,8 @@ _BOOKMARK_EVERY = 60.0
 _BOOKMARK_BEFORE_END = 2.0
 #: Without timeoutSeconds a watch lasts this many seconds, times a random factor between 1 and 2.
 _DEFAULT_TIMEOUT = 1800.0
+#: The media types a stream can have.
+_STREAMS = [kind for kind in COLLECTION_TYPES if kind.endswith(";stream=watch")]
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -41,13 +43,14 @@ def watch(call: Call, resource: Resource) -> HTTPResponse:
     except ValueError as error:
         # Worded and coded as there: the watch cache's parser error escapes unclassified.
         raise failures.Failure("", str(error), code=500) from None
+    if call.representation.media_type == YAML:
+        raise failures.not_acceptable(_STREAMS)
     matches = selection(resource, options)
     if call.route.name:
         # Legacy path /api/v1/watch/namespaces/ns/configmaps/name: one object.
         name, others = call.route.name, matches
         matches = lambda obj: obj["metadata"]["name"] == name and (others is None or others(obj))  # noqa: E731
-    form = call.representation
-    headers = {"Cache-Control": "no-cache, private", "Content-Type": YAML if form.media_type == YAML else JSON}
+    headers = {"Cache-Control": "no-cache, private", "Content-Type": JSON}
     stream = _Watch(call, resource, options, matches, version)
     return HTTPResponse(200, headers, stream=stream.run(), warnings=warning_headers(call.warnings))
 
@@ -83,6 +86,14 @@ class _Watch:
         initial = self.options.send_initial_events
         legacy = initial is None and self.options.resource_version in ("", "0")
         epoch = self.store.epoch
+        if self.lasting < 0:
+            return
+        if initial and self.version > self.store.version:
+            yield self._error(failures.too_large_resource_version(self.version, self.store.version))
+            return
+        if initial is False and self.options.resource_version in ("", "0"):
+            # From whatever is the newest state, without saying what that is.
+            self.version = self.store.version
         try:
             position = None if initial or legacy else self.store.position(self.resource.collection, self.version)
         except CompactedError as error:
@@ -165,23 +176,22 @@ class _Watch:
 
     def _frame(self, kind: str, record: Record) -> bytes:
         transform = self.call.representation.transform
-        if not transform and self.call.representation.media_type != YAML:
+        if not transform:
             return b'{"type":"%s","object":%s}\n' % (kind.encode(), encoded(self.resource, record))
         obj = self._shown(record)
-        if transform == "Table":
-            include = self.call.route.query.get("includeObject")
-            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-            obj = as_table(self.resource, [obj], include=include, metadata=metadata)
-            if self.columns_sent:
-                obj["columnDefinitions"] = None
-            self.columns_sent = True
-        elif transform:
-            obj = tables.partial_metadata(obj)
-        return self._event(kind, obj)
+        return self._event(kind, self._row(obj) if transform == "Table" else tables.partial_metadata(obj))
+
+    def _row(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """Return an object as a Table of one row; only the first one of a watch explains the columns."""
+        include = self.call.route.query.get("includeObject")
+        metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+        table = as_table(self.resource, [obj], include=include, metadata=metadata)
+        if self.columns_sent:
+            table["columnDefinitions"] = None
+        self.columns_sent = True
+        return table
 
     def _event(self, kind: str, obj: dict[str, Any]) -> bytes:
-        if self.call.representation.media_type == YAML:
-            return encode_yaml({"type": kind, "object": obj}) + b"---\n"
         return encode_json({"type": kind, "object": obj}) + b"\n"
 
     def _bookmark(self, version: int, annotations: dict[str, str]) -> bytes:
@@ -191,7 +201,8 @@ class _Watch:
         kind, api_version = self.resource.kind, self.resource.api_version
         if self.call.representation.transform == "PartialObjectMetadata":
             kind, api_version = "PartialObjectMetadata", "meta.k8s.io/v1"
-        return self._event("BOOKMARK", {"kind": kind, "apiVersion": api_version, "metadata": metadata})
+        obj = {"kind": kind, "apiVersion": api_version, "metadata": metadata}
+        return self._event("BOOKMARK", self._row(obj) if self.call.representation.transform == "Table" else obj)
 
     def _error(self, failure: failures.Failure) -> bytes:
         return self._event("ERROR", failure.status)

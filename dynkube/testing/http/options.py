@@ -184,11 +184,12 @@ def _watch_causes(options: ListOptions) -> list[Cause]:
     if match and options.send_initial_events is None:
         message = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         causes.append(_forbidden(message, "resourceVersionMatch"))
-    elif match and match != "NotOlderThan" and options.send_initial_events is not None:
+    if match and match != "NotOlderThan":
         message = f'Unsupported value: {_quote(match)}: supported values: "NotOlderThan"'
         causes.append(Cause(failures.NOT_SUPPORTED, message, "resourceVersionMatch"))
     if options.continue_token:
-        causes.append(_forbidden("continue is forbidden for watch", "continue"))
+        message = "resourceVersionMatch is forbidden when continue is provided"
+        causes.append(_forbidden(message, "resourceVersionMatch"))
     return causes
 
 

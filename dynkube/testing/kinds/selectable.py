@@ -70,7 +70,6 @@ BY_KIND: Final[dict[tuple[str, str], dict[str, Getter]]] = {
     ("", "Secret"): _paths("type"),
     ("", "Service"): _paths("spec.clusterIP", "spec.type"),
     ("", "ReplicationController"): _REPLICAS,
-    ("apps", "ReplicaSet"): _REPLICAS,
     ("batch", "Job"): _paths("status.successful", successful="0") | {"status.successful": at("status.succeeded", "0")},
     ("certificates.k8s.io", "CertificateSigningRequest"): _paths("spec.signerName"),
 }
