@@ -228,7 +228,9 @@ class Controllers:
             if record is None:
                 continue
             if "deletionTimestamp" not in record.object["metadata"]:
-                self._delete(place, propagation="Foreground")
+                # Only what has dependents itself waits for them; the rest goes by its default policy.
+                waits = bool(self._dependents.get(record.object["metadata"].get("uid", "")))
+                self._delete(place, propagation="Foreground" if waits else None)
             record = self._object(place)
             if record is None:
                 continue

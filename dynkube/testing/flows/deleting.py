@@ -103,7 +103,8 @@ def _grace(resource: Resource, obj: dict[str, Any], options: DeleteOptions) -> i
         grace = obj.get("spec", {}).get("terminationGracePeriodSeconds", _DEFAULT_GRACE)
     if not obj.get("spec", {}).get("nodeName") or obj.get("status", {}).get("phase") in ("Failed", "Succeeded"):
         return 0
-    return max(0, int(grace))
+    # Less than nothing is taken for the shortest time there is.
+    return 1 if grace < 0 else int(grace)
 
 
 def _delete_record(
@@ -169,9 +170,7 @@ def _delete_namespace(cluster: Cluster, resource: Resource, record: Record, opti
     key = ("", str(obj["metadata"]["name"]))
     held = obj.get("spec", {}).get("finalizers") or obj["metadata"].get("finalizers")
     if "deletionTimestamp" in obj["metadata"] and held:
-        if not obj.get("spec", {}).get("finalizers"):
-            return ObjectAnswer(obj, resource)
-        raise failures.conflict("", resource.name, key[1], namespaces.CLEANING_UP)
+        return ObjectAnswer(obj, resource)
     marked = ordered(namespaces.terminating(obj, cluster.now()))
     finalizers = _finalizers(resource, obj, options)
     marked["metadata"].pop("finalizers", None)

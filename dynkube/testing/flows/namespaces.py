@@ -17,11 +17,6 @@ INITIAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 #: Namespaces nobody may delete.
 PROTECTED = frozenset({"default", "kube-public", "kube-system"})
 
-CLEANING_UP = (
-    "The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will "
-    "automatically be purged by the system."
-)
-
 
 def admit_create(cluster: Cluster, resource: Resource, namespace: str, name: str) -> None:
     """Raise the Failure of a create in a namespace that does not exist (404) or is being terminated (403)."""

@@ -157,14 +157,23 @@ def create_object(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
         key = (namespace, metadata["name"])
         if change.dry_run:
             if cluster.store.get(resource.collection, key) is not None:
-                raise failures.already_exists(resource.group, resource.name, key[1])
+                raise _taken(cluster, resource, key)
             return ObjectAnswer(ordered(obj, custom=resource.custom), resource, 201)
         metadata["resourceVersion"] = ""
         try:
             record = cluster.store.create(resource.collection, key, ordered(obj, custom=resource.custom))
         except ExistsError:
-            raise failures.already_exists(resource.group, resource.name, key[1]) from None
+            raise _taken(cluster, resource, key) from None
     return ObjectAnswer(cluster.shown(resource, record), resource, 201, record)
+
+
+def _taken(cluster: Cluster, resource: Resource, key: Key) -> failures.Failure:
+    """Return the 409 Failure of a name that is taken; of an object on its way out it says so."""
+    failure = failures.already_exists(resource.group, resource.name, key[1])
+    record = cluster.store.get(resource.collection, key)
+    if record is not None and "deletionTimestamp" in record.object["metadata"]:
+        failure.status["message"] = f"object is being deleted: {failure.status['message']}"
+    return failure
 
 
 def _free_name(cluster: Cluster, resource: Resource, namespace: str, base: str) -> str:
@@ -259,6 +268,9 @@ def _check_versions(resource: Resource, metadata: dict[str, Any], old: dict[str,
             f"Precondition failed: UID in precondition: {uid}, UID in object meta: {previous['uid']}",
         )
     version = metadata.get("resourceVersion") or ""
+    if not (version.isascii() and version.isdigit()) and version:
+        # The server's number parser fails where nobody expects it to.
+        raise failures.Failure("", f'strconv.ParseUint: parsing "{version}": invalid syntax', code=500)
     if version in ("", "0"):
         if not rules_of(resource).unconditional_update:
             cause = Cause(
@@ -388,7 +400,7 @@ def _check_patched_name(call: Call, metadata: dict[str, Any]) -> None:
     wanted = call.key[0]
     namespace = metadata.setdefault("namespace", wanted) if wanted else ""
     if namespace != wanted:
-        text = f"the namespace of the object ({namespace}) does not match the namespace on the request ({wanted})"
+        text = "the namespace of the provided object does not match the namespace sent on the request"
         raise failures.bad_request(text)
 
 

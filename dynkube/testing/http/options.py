@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from dynkube.testing.http import failures
 from dynkube.testing.http.failures import Cause
+from dynkube.testing.http.negotiation import BODY_TYPES
+from dynkube.testing.objects import go_json
+from dynkube.testing.objects.decoding import TYPE_META, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,6 +205,8 @@ class DeleteOptions:
     preconditions: Mapping[str, str] = field(default_factory=dict)
 
 
+#: How the server names the table it looks the kind of DeleteOptions up in.
+_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 _PROPAGATIONS = ("Foreground", "Background", "Orphan")
 _POLICIES = '"Foreground", "Background", "Orphan", "nil"'
 
@@ -226,21 +229,22 @@ def delete_options(query: Query, body: bytes, content_type: str) -> DeleteOption
 
 def _decode_delete_options(body: bytes, content_type: str) -> dict[str, Any]:
     media_type = content_type.split(";", maxsplit=1)[0].strip() or "application/json"
+    if media_type not in ("application/json", "application/yaml"):
+        raise failures.unsupported_media_type(BODY_TYPES)
+    text = body.decode("utf-8", "replace")
     try:
-        if media_type == "application/yaml":
-            fields = yaml.safe_load(body)
-        elif media_type == "application/json":
-            fields = json.loads(body)
-        else:
-            raise failures.unsupported_media_type(("application/json", "application/yaml"))
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        text = f"couldn't get version/kind; json parse error: {error}"
-        raise failures.bad_request(text) from None
+        fields = load_yaml(text) if media_type == "application/yaml" else go_json.loads(text)
+    except go_json.JSONSyntaxError as error:
+        raise failures.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    if fields is None:
+        return {}
     if not isinstance(fields, dict):
-        raise failures.bad_request("couldn't get version/kind; json parse error: DeleteOptions must be an object")
+        what = f"json: cannot unmarshal {go_json.describe(fields)} into Go value of type {TYPE_META}"
+        raise failures.bad_request(f"couldn't get version/kind; json parse error: {what}")
     kind = fields.get("kind", "DeleteOptions")
     if kind != "DeleteOptions":
-        raise failures.bad_request(f"decoded object cannot be converted to DeleteOptions: {kind}")
+        what = f'no kind "{kind}" is registered for version "{fields.get("apiVersion", "")}"'
+        raise failures.bad_request(f'{what} in scheme "{_SCHEME}"')
     return fields
 
 
@@ -251,7 +255,7 @@ def _checked(fields: dict[str, Any]) -> DeleteOptions:
             found = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
             shown = found.get(type(value), "value")
             text = f"json: cannot unmarshal {shown} into Go struct field DeleteOptions.{name} of type {what}"
-            raise failures.bad_request(f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {text}')
+            raise failures.bad_request(text)
         return value
 
     dry_run = typed("dryRun", list, "[]string") or []

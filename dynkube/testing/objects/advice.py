@@ -82,7 +82,8 @@ def _finalizers(obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> Iterat
     before = set(((old or {}).get("metadata") or {}).get("finalizers") or [])
     for name in (obj.get("metadata") or {}).get("finalizers") or []:
         if "/" not in name and name not in before | _STANDARD_FINALIZERS:
-            why = "prefer a domain-qualified finalizer name including a path (/)"
+            path = " including a path (/)" if "." in name else ""
+            why = f"prefer a domain-qualified finalizer name{path}"
             yield f'metadata.finalizers: "{name}": {why} to avoid accidental conflicts with other finalizer writers'
 
 

@@ -46,11 +46,30 @@ def loads(text: str) -> Any:
     Raises `JSONSyntaxError` worded as Go's; NaN and Infinity are no JSON.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return _whole(value) if _SURROGATE.search(text) else value
     except RecursionError:
         raise JSONSyntaxError("exceeded max depth") from None
     except ValueError:
         raise JSONSyntaxError(_Scanner(text).complaint()) from None
+
+
+#: The escape of one half of a character.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _whole(value: Any) -> Any:
+    """Return a value with halves of characters replaced, as Go's decoder does."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(element) for element in value]
+    if isinstance(value, dict):
+        changed = type(value)((_whole(key), _whole(inner)) for key, inner in value.items())
+        if isinstance(value, DuplicateKeys) and isinstance(changed, DuplicateKeys):
+            changed.duplicates = value.duplicates
+        return changed
+    return value
 
 
 _SPACE = " \t\r\n"

@@ -77,24 +77,26 @@ def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> No
 
 def _check_owners(owners: list[dict[str, Any]], path: str, report: Report) -> None:
     controller = ""
-    for index, owner in enumerate(owners):
-        here = f"{path}[{index}]"
-        if not str(owner.get("apiVersion") or "").rpartition("/")[2]:
-            report.invalid(f"{here}.apiVersion", owner.get("apiVersion") or "", "version must not be empty")
+    for owner in owners:
+        # The server does not tell which of the references it means.
+        version = str(owner.get("apiVersion") or "")
+        if not version.rpartition("/")[2] or version.count("/") > 1:
+            report.invalid(f"{path}.apiVersion", version, "version must not be empty")
         for field in ("kind", "name", "uid"):
             if not owner.get(field):
-                report.invalid(f"{here}.{field}", owner.get(field) or "", "must not be empty")
-        if owner.get("kind") == "Event" and owner.get("apiVersion") in {"v1", "events.k8s.io/v1"}:
-            report.invalid(here, owner, f"{owner['apiVersion']}, Kind=Event is disallowed from being an owner")
+                report.invalid(f"{path}.{field}", owner.get(field) or "", "must not be empty")
+        if owner.get("kind") == "Event" and version in {"v1", "events.k8s.io/v1"}:
+            shown = version if "/" in version else f"/{version}"
+            report.invalid(path, owner, f"{shown}, Kind=Event is disallowed from being an owner")
         if owner.get("controller"):
             if controller:
                 report.invalid(
                     path,
                     owners,
                     'Only one reference can have Controller set to true. Found "true" in references for '
-                    f"{controller} and {owner.get('name')}",
+                    f"{controller} and {owner.get('kind')}/{owner.get('name')}",
                 )
-            controller = str(owner.get("name"))
+            controller = f"{owner.get('kind')}/{owner.get('name')}"
 
 
 def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) -> None:

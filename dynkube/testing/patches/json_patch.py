@@ -1,4 +1,8 @@
-"""JSON patch, RFC 6902, with the answers kube-apiserver gives when it cannot be read or done."""
+"""JSON patch, RFC 6902 as kube-apiserver does it, with the answers it gives when one cannot be read or done.
+
+Its library is more lenient than the RFC: what is not there is null to ``test`` and ``copy`` and can be replaced, a
+missing value is null, and indexes count from the end when they are negative. The whole document cannot be replaced.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from dynkube.testing.objects import go_json
 #: More operations than this are refused (apiserver ``maxJSONPatchOperations``).
 MAX_OPERATIONS = 10_000
 _OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
-_INDEX = re.compile(r"^(?:0|[1-9]\d*)$")
+_INDEX = re.compile(r"^-?\d+$")
 _MISSING = object()
 
 
@@ -46,9 +50,8 @@ def check(operations: Any) -> list[dict[str, Any]]:
                 what = go_json.describe(value)
                 raise _undecodable(f"cannot unmarshal {what} into Go struct field jsonPatchOp.{key} of type string")
     if len(operations) > MAX_OPERATIONS:
-        raise failures.request_entity_too_large(
-            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
-        )
+        found = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+        raise failures.request_entity_too_large(f"Request entity too large: {found}")
     return operations
 
 
@@ -74,39 +77,29 @@ def _do(document: Any, operation: dict[str, Any]) -> Any:
     if op not in _OPERATIONS or not isinstance(operation.get("path"), str):
         raise failures.rejected()
     path = _pointer(operation["path"])
+    value = copy.deepcopy(operation.get("value"))
     if op == "add":
-        return _add(document, path, _value(operation))
+        return _add(document, path, value)
     if op == "remove":
         return _remove(document, path)[0]
     if op == "replace":
-        if not path:
-            return _value(operation)
-        _get(document, path)
-        return _replace(document, path, _value(operation))
+        return _replace(document, path, value)
     if op == "test":
-        if not equal(_get(document, path, default=None), copy.deepcopy(operation.get("value"))):
+        if not equal(_get(document, path, default=None), value):
             raise failures.rejected()
         return document
     source = _pointer(operation.get("from"))
     if op == "copy":
-        return _add(document, path, copy.deepcopy(_get(document, source)))
+        return _add(document, path, copy.deepcopy(_get(document, source, default=None)))
     if path[: len(source)] == source and len(path) > len(source):
         raise failures.rejected()
     document, moved = _remove(document, source)
     return _add(document, path, moved)
 
 
-def _value(operation: dict[str, Any]) -> Any:
-    if "value" not in operation:
-        raise failures.rejected()
-    return copy.deepcopy(operation["value"])
-
-
 def _pointer(text: Any) -> list[str]:
-    """Split a JSON pointer (RFC 6901)."""
+    """Split a JSON pointer (RFC 6901); a tilde that escapes nothing stands for itself."""
     if not isinstance(text, str) or (text and not text.startswith("/")):
-        raise failures.rejected()
-    if re.search(r"~(?![01])", text):
         raise failures.rejected()
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
@@ -114,7 +107,7 @@ def _pointer(text: Any) -> list[str]:
 def _step(parent: Any, key: str) -> Any:
     if isinstance(parent, dict):
         return parent.get(key, _MISSING)
-    if isinstance(parent, list) and _INDEX.match(key) and int(key) < len(parent):
+    if isinstance(parent, list) and _INDEX.match(key) and -len(parent) <= int(key) < len(parent):
         return parent[int(key)]
     return _MISSING
 
@@ -122,33 +115,45 @@ def _step(parent: Any, key: str) -> Any:
 def _get(document: Any, path: list[str], **otherwise: Any) -> Any:
     found = document
     for position, key in enumerate(path):
-        found = _step(found, key)
+        inside, found = found, _step(found, key)
         if found is _MISSING:
-            if otherwise and position == len(path) - 1:
+            if otherwise and position == len(path) - 1 and isinstance(inside, dict):
                 return otherwise["default"]
             raise failures.rejected()
     return found
 
 
 def _add(document: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-    parent, key = _get(document, path[:-1]), path[-1]
+    parent, key = _parent(document, path)
     if isinstance(parent, dict):
         parent[key] = value
     elif isinstance(parent, list) and key == "-":
         parent.append(value)
-    elif isinstance(parent, list) and _INDEX.match(key) and int(key) <= len(parent):
-        parent.insert(int(key), value)
+    elif isinstance(parent, list) and _INDEX.match(key) and -len(parent) - 1 <= int(key) <= len(parent):
+        index = int(key)
+        parent.insert(index if index >= 0 else len(parent) + 1 + index, value)
     else:
         raise failures.rejected()
     return document
 
 
 def _replace(document: Any, path: list[str], value: Any) -> Any:
-    parent, key = _get(document, path[:-1]), path[-1]
-    parent[key if isinstance(parent, dict) else int(key)] = value
+    parent, key = _parent(document, path)
+    if isinstance(parent, list):
+        _get(document, path)
+        parent[int(key)] = value
+    elif isinstance(parent, dict):
+        parent[key] = value
+    else:
+        raise failures.rejected()
     return document
+
+
+def _parent(document: Any, path: list[str]) -> tuple[Any, str]:
+    """Return what holds the value a path leads to, and the key there; the whole document is held by nothing."""
+    if not path:
+        raise failures.rejected()
+    return _get(document, path[:-1]), path[-1]
 
 
 def _remove(document: Any, path: list[str]) -> tuple[Any, Any]:

@@ -27,7 +27,6 @@ DOCUMENT: dict[str, Any] = {"data": {"k": "v", "l": ["a", "b"]}, "m~/": 1}
         ({"op": "move", "from": "/data/k", "path": "/k"}, {"data": {"l": ["a", "b"]}, "m~/": 1, "k": "v"}),
         ({"op": "copy", "from": "/data/k", "path": "/k"}, {"data": {"k": "v", "l": ["a", "b"]}, "m~/": 1, "k": "v"}),
         ({"op": "test", "path": "/data/l", "value": ["a", "b"]}, DOCUMENT),
-        ({"op": "replace", "path": "", "value": {}}, {}),
     ],
 )
 def test_each_operation_does_what_the_rfc_says(operation: dict[str, Any], expected: Any) -> None:
@@ -38,22 +37,40 @@ def test_each_operation_does_what_the_rfc_says(operation: dict[str, Any], expect
 
 
 @pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ({"op": "replace", "path": "/data/n", "value": 1}, {"k": "v", "l": ["a", "b"], "n": 1}),
+        ({"op": "add", "path": "/data/n"}, {"k": "v", "l": ["a", "b"], "n": None}),
+        ({"op": "copy", "from": "/data/zzz", "path": "/data/n"}, {"k": "v", "l": ["a", "b"], "n": None}),
+        ({"op": "remove", "path": "/data/l/-1"}, {"k": "v", "l": ["a"]}),
+        ({"op": "add", "path": "/data/l/-1", "value": "x"}, {"k": "v", "l": ["a", "b", "x"]}),
+        ({"op": "add", "path": "/data/l/01", "value": "x"}, {"k": "v", "l": ["a", "x", "b"]}),
+        ({"op": "add", "path": "/data/a~2b", "value": 1}, {"k": "v", "l": ["a", "b"], "a~2b": 1}),
+        ({"op": "test", "path": "/data/zzz", "value": None}, {"k": "v", "l": ["a", "b"]}),
+    ],
+)
+def test_the_server_is_more_lenient_than_the_rfc(operation: dict[str, Any], expected: Any) -> None:
+    """A real server replaces what is not there, takes a missing value for null, and counts from the end."""
+    assert json_patch.apply(DOCUMENT, [operation])["data"] == expected
+
+
+@pytest.mark.parametrize(
     "operation",
     [
         {"op": "remove", "path": "/data/zzz"},
-        {"op": "replace", "path": "/data/zzz", "value": 1},
+        {"op": "replace", "path": "", "value": {}},
+        {"op": "replace", "path": "/data/l/2", "value": 1},
         {"op": "test", "path": "/data/k", "value": "other"},
         {"op": "test", "path": "/m~0~1", "value": True},
         {"op": "add", "path": "/x/y", "value": 1},
         {"op": "add", "path": "/data/l/9", "value": 1},
-        {"op": "add", "path": "/data/l/01", "value": 1},
-        {"op": "add", "path": "/data/n"},
+        {"op": "add", "path": "/data/l/-4", "value": 1},
+        {"op": "remove", "path": "/data/l/-3"},
         {"op": "move", "from": "/data", "path": "/data/inner"},
         {"op": "copy", "path": "/x"},
         {"op": "sing", "path": "/x"},
         {"op": "add", "value": 1},
         {"op": "add", "path": "x", "value": 1},
-        {"op": "add", "path": "/a~2b", "value": 1},
         {"op": "remove", "path": ""},
     ],
 )
