@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
+import re
 import selectors
 import socket
 import ssl
@@ -101,6 +102,12 @@ class BadRequestError(Exception):
         self.status = status
 
 
+def _lasting(version: str, headers: Headers) -> bool:
+    """Tell whether a client wants its connection kept: HTTP/1.0 does only if it says so."""
+    wishes = {wish.strip() for wish in headers.get("connection").lower().split(",")}
+    return "close" not in wishes and (version != "HTTP/1.0" or "keep-alive" in wishes)
+
+
 class _Connection:
     """One client connection: reads requests from it and writes answers to it."""
 
@@ -109,6 +116,8 @@ class _Connection:
         self.sock = sock
         self.client = client
         self.reader = sock.makefile("rb", 64 * 1024)
+        #: Whether the connection outlives the request being answered.
+        self.lasting = True
 
     def serve(self) -> None:
         while not self.server.stopping:
@@ -134,10 +143,15 @@ class _Connection:
             raise BadRequestError(505, "only HTTP/1.1 is spoken here")
         self.sock.settimeout(REQUEST_PATIENCE)
         headers = self._read_headers()
+        if version != "HTTP/1.0" and not headers.get("host"):
+            raise BadRequestError(400, "400 Bad Request: missing required Host header")
+        self.lasting = _lasting(version, headers)
         if headers.get("expect").lower() == "100-continue":
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = self._read_body(headers)
         self.sock.settimeout(None)
+        # A proxy is sent whole URLs; a server takes them for their paths.
+        target = re.sub(r"^https?://[^/?]*", "", target) or "/"
         return HTTPRequest(method, target, headers, body, self.client)
 
     def _read_headers(self) -> Headers:
@@ -193,7 +207,7 @@ class _Connection:
         damage = response.damage
         if damage and damage.where == "before":
             return self._break(damage)
-        keep = request.headers.get("connection").lower() != "close" and damage is None
+        keep = self.lasting and damage is None
         if response.headers.get("Connection") == "close":
             keep = False
         head = self._head(response, keep=keep)

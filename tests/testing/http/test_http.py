@@ -89,10 +89,10 @@ def test_head_has_the_headers_and_no_body(server: APIServer) -> None:
         (b"GET\r\n\r\n", b"400"),
         (b"GET / HTTP/2.0\r\n\r\n", b"505"),
         (b"GET / HTTP/1.1\r\nno colon here\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nshort", b"400"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nshort", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
     ],
 )
 def test_what_is_no_request_is_refused(server: APIServer, sent: bytes, status: bytes) -> None:
@@ -153,3 +153,24 @@ def test_a_taken_port_is_an_error(server: APIServer) -> None:
     """Two servers cannot have one port."""
     with pytest.raises(OSError, match="in use"):
         APIServer(port=server.port).start()
+
+
+def test_http_1_0_closes_after_the_answer(server: APIServer) -> None:
+    """A client of the old version reads until the end; only one that asks for it keeps its connection."""
+    request = b"GET /healthz HTTP/1.0\r\n%s\r\n"
+    assert b"Connection: close" in raw_exchange(server.url, request % b"")
+    assert b"Connection: close" not in raw_exchange(server.url, request % b"Connection: keep-alive\r\n")
+
+
+@pytest.mark.parametrize("wishes", [b"close", b"Close", b"keep-alive, close"])
+def test_one_wish_to_close_is_enough(server: APIServer, wishes: bytes) -> None:
+    """The Connection header is a list of words without case."""
+    answer = raw_exchange(server.url, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\n" % wishes)
+    assert b"Connection: close" in answer
+
+
+def test_a_request_says_whom_it_asks(server: APIServer) -> None:
+    """HTTP/1.1 wants a Host; a whole URL is taken for its path."""
+    assert b" 400 " in raw_exchange(server.url, b"GET /healthz HTTP/1.1\r\n\r\n")
+    answer = raw_exchange(server.url, b"GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.endswith(b"ok")
