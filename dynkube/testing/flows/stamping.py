@@ -47,6 +47,29 @@ def ordered(obj: dict[str, Any], *, custom: bool = False) -> dict[str, Any]:
     return result | {name: value for name, value in obj.items() if name not in result}
 
 
+def without_repeats(metadata: dict[str, Any]) -> list[str]:
+    """Drop owners that are named twice, in place, and return the warning about them if there were some."""
+    owners = metadata.get("ownerReferences")
+    if not isinstance(owners, list):
+        return []
+    kept: list[Any] = []
+    doubled: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            doubled.append(str(owner.get("uid", "")))
+        else:
+            kept.append(owner)
+    if not doubled:
+        return []
+    metadata["ownerReferences"] = kept
+    why = (
+        "contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early"
+    )
+    uids = ", ".join(dict.fromkeys(doubled))
+    what = f"please fix your requests; duplicate UID(s) observed: {uids}"
+    return [f".metadata.ownerReferences {why} as 1.24; {what}"]
+
+
 def generated_name(base: str) -> str:
     """Return a name made of ``generateName`` and five random letters."""
     return base[:_LONGEST_BASE] + "".join(random.choices(_LETTERS, k=5))  # noqa: S311 - a name, not a secret

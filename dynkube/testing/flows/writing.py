@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.testing.access import escalation
 from dynkube.testing.flows import namespaces
 from dynkube.testing.flows.selection import rules_of
-from dynkube.testing.flows.stamping import generated_name, ordered, stamp_new, stamp_update
+from dynkube.testing.flows.stamping import generated_name, ordered, stamp_new, stamp_update, without_repeats
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
 from dynkube.testing.http.failures import Cause
@@ -189,6 +189,7 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     rules, schema = rules_of(resource), cluster.schema_of(resource)
     now = cluster.now()
     stamp_new(obj["metadata"], now=now, generation=rules.has_generation)
+    change.warnings.extend(without_repeats(obj["metadata"]))
     prune(obj, schema)
     apply_defaults(obj, schema, resource.gvk)
     fields = _recorded_fields(obj, None, resource, change, schema=schema, now=now)
@@ -306,6 +307,7 @@ def replace(
         change.guard(obj, old)
     rules, schema = rules_of(resource), cluster.schema_of(resource)
     stamp_update(metadata, previous)
+    change.warnings.extend(without_repeats(metadata))
     metadata["resourceVersion"] = previous["resourceVersion"]
     prune(obj, schema)
     apply_defaults(obj, schema, resource.gvk)

@@ -84,7 +84,7 @@ def qualified_name(text: str) -> list[str]:
     prefix, slash, name = text.rpartition("/")
     if slash and "/" in prefix:
         return [
-            f"a qualified name {_NAME_PART} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            f"a valid label key {_NAME_PART} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
         ]
     if slash and not prefix:
         problems.append("prefix part must be non-empty")

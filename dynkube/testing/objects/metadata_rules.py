@@ -66,6 +66,18 @@ def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> N
         report.invalid(f"{path}.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
 
 
+#: Finalizers without a domain.
+STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+
+
+def check_finalizers(metadata: dict[str, Any], report: Report) -> None:
+    """Check that finalizers of built-in objects are standard ones or have a domain (custom objects are only warned)."""
+    for index, name in enumerate(metadata.get("finalizers") or []):
+        if "/" not in name and name not in STANDARD_FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            report.invalid(f"metadata.finalizers[{index}]", name, why)
+
+
 def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> None:
     """Check label keys and values; the causes name the map, as the server's do."""
     for key, value in (labels or {}).items():

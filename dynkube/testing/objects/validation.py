@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from dynkube.testing.objects.schemas import Schema
 
 
+#: Groups whose kinds are held to the rules of metadata all servers have, not to those of kube-apiserver's own.
+_GENERIC = frozenset({"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"})
+
+
 class ResourceInfo(Protocol):
     """What validation wants to know of the resource an object is written to."""
 
@@ -49,6 +53,8 @@ def validate(
         metadata_rules.check_update(metadata, old.get("metadata") or {}, report)
         # Both the generic registry and the kind's strategy check metadata on update: the server reports it twice.
         report.causes *= 2
+    if resource.group not in _GENERIC and not (schema is not None and schema.custom):
+        metadata_rules.check_finalizers(metadata, report)
     if schema is not None and schema.custom:
         _custom(obj, old, resource, schema, report, part=subresource)
     elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:

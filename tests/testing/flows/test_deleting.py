@@ -105,6 +105,25 @@ def test_only_what_has_dependents_waits_for_them(call: Caller) -> None:
     assert found["metadata"]["finalizers"] == ["example.com/hold"]
 
 
+def test_an_owner_named_twice_is_kept_once(call: Caller) -> None:
+    """The same reference twice is dropped with a warning."""
+    answer = call("POST", CMS, config_map("a", ownerReferences=[OWNER, OWNER]))
+    assert answer.json["metadata"]["ownerReferences"] == [OWNER]
+    assert "duplicate UID(s) observed: u" in answer.headers["warning"]
+
+
+def test_finalizers_of_built_in_objects_have_a_domain(call: Caller) -> None:
+    """Without one only the server's own are taken."""
+    answer = call("POST", CMS, config_map("a", finalizers=["example.com/hold", "hold"]))
+    why = "name is neither a standard finalizer name nor is it fully qualified"
+    cause = {
+        "reason": "FieldValueInvalid",
+        "message": f'Invalid value: "hold": {why}',
+        "field": "metadata.finalizers[1]",
+    }
+    assert answer.json["details"]["causes"] == [cause]
+
+
 def test_half_a_character_is_replaced(call: Caller) -> None:
     """An escape of one surrogate alone becomes U+FFFD, as in Go."""
     body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"\\ud800x"}}'
