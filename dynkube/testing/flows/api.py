@@ -324,7 +324,9 @@ def _not_supported(route: Route, resource: Resource) -> Failure:
 def failed(failure: Failure, request: HTTPRequest) -> HTTPResponse:
     """Return the answer that carries a failure's Status."""
     form = negotiation.for_failures(request.headers.get("accept"), pretty=_pretty(request))
-    # A Status nobody can be told in the form they want is written for people.
-    body = negotiation.encode_pretty(failure.status) if failure.code == _NOT_ACCEPTABLE else form.encode(failure.status)
+    if failure.code == _NOT_ACCEPTABLE:
+        # A Status nobody can be told in the form they want is written for people.
+        form = replace(form, pretty=True)
+    body = form.encode(failure.status)
     headers = {"Content-Type": form.media_type, **failure.headers}
     return HTTPResponse(failure.code, headers, body, warnings=warning_headers(failure.warnings))

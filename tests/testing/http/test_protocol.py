@@ -56,6 +56,13 @@ def test_what_cannot_be_said_in_the_form_asked_for_is_said_indented(call: Caller
     assert call("GET", f"{CMS}/none", Accept="text/plain").raw.startswith(b'{\n  "kind": "Status"')
 
 
+def test_what_cannot_be_streamed_is_said_in_yaml_all_the_same(call: Caller) -> None:
+    """The body of a 406 is what its Content-Type says."""
+    answer = call("GET", f"{CMS}?watch=1", Accept="application/yaml")
+    assert (answer.status, answer.headers["content-type"]) == (406, "application/yaml")
+    assert answer.raw.startswith(b"apiVersion: v1\ncode: 406\n")
+
+
 def test_metadata_of_a_list_is_a_list(call: Caller) -> None:
     """PartialObjectMetadata of a list, and the list of an object, are refused: each says what it is."""
     call.ok("POST", CMS, config_map("a"))
