@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.access import aggregation
 from dynkube.testing.access.authentication import MASTERS, User, service_account
 from dynkube.testing.http import failures
 from dynkube.testing.objects.report import quote
@@ -172,15 +173,10 @@ class Authorizer:
         record = self._cluster.store.get((RBAC, plural), key)
         if record is None:
             return
-        yield from record.object.get("rules") or ()
-        for selector in (record.object.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
-            yield from self._aggregated(selector.get("matchLabels") or {}, key[1])
-
-    def _aggregated(self, labels: Mapping[str, str], own: str) -> Iterator[Mapping[str, Any]]:
-        for key, record in self._cluster.store.objects((RBAC, "clusterroles"))[0]:
-            found = record.object["metadata"].get("labels") or {}
-            if key[1] != own and all(found.get(name) == value for name, value in labels.items()):
-                yield from record.object.get("rules") or ()
+        rules = record.object.get("rules") or []
+        yield from rules
+        # What the controller will write into it soon counts already.
+        yield from (rule for rule in aggregation.gathered(self._cluster, record.object) if rule not in rules)
 
     def check(self, ask: Attributes) -> None:
         """Raise the 403 Failure when the user may not do it."""

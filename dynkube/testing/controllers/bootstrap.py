@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.names import GroupVersion
+from dynkube.testing.access import aggregation
 from dynkube.testing.access.authentication import AUTHENTICATED, MASTERS, UNAUTHENTICATED
 from dynkube.testing.flows import writing
 from dynkube.testing.flows.namespaces import INITIAL
@@ -214,3 +215,4 @@ def fill(cluster: Cluster) -> None:
     """Store everything a fresh server holds."""
     for manifest in objects():
         store_object(cluster, manifest)
+    aggregation.settle(cluster)

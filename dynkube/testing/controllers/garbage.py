@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.access import aggregation
 from dynkube.testing.controllers import bootstrap
 from dynkube.testing.flows import deleting, writing
 from dynkube.testing.flows.cluster import NAMESPACES
@@ -85,6 +86,8 @@ class Controllers:
     def _notice(self, collection: Collection, event: Event) -> None:
         obj = event.record.object
         uid = obj["metadata"].get("uid", "")
+        if collection == aggregation.ROLES:
+            self._later(self._delay, "roles", "")
         place = (collection, event.key)
         if event.previous is not None:
             for reference in _references(event.previous.object):
@@ -141,6 +144,7 @@ class Controllers:
             "owner": self._release,
             "namespace": self._empty,
             "pod": self._reap,
+            "roles": lambda _: aggregation.settle(self._cluster),
             "kept": lambda _: bootstrap.refill(self._cluster),
         }
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -256,3 +257,27 @@ def test_a_question_that_is_none_is_refused_without_its_kind(root: Caller) -> No
     answer = root("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     assert answer.json["message"].startswith('.authorization.k8s.io "" is invalid: spec.resourceAttributes:')
     assert "kind" not in answer.json["details"]
+
+
+def test_the_rules_of_aggregated_roles_are_written_into_them(root: Caller) -> None:
+    """A role made of others holds their rules a moment later, by any selector, and loses those of roles that go."""
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    rule = {"verbs": ["get"], "apiGroups": [""], "resources": ["services"]}
+    selector = {"matchExpressions": [{"key": "part", "operator": "In", "values": ["a", "b"]}]}
+    root.ok("POST", path, {"metadata": {"name": "whole"}, "aggregationRule": {"clusterRoleSelectors": [selector]}})
+    root.ok("POST", path, {"metadata": {"name": "one", "labels": {"part": "a"}}, "rules": [rule]})
+    deadline = time.monotonic() + 10
+    while not (rules := root.ok("GET", f"{path}/whole")["rules"]):
+        assert time.monotonic() < deadline
+    assert rules == [rule]
+    root.ok("DELETE", f"{path}/one")
+    while root.ok("GET", f"{path}/whole")["rules"]:
+        assert time.monotonic() < deadline
+
+
+def test_the_built_in_roles_hold_their_rules(root: Caller) -> None:
+    """view, edit and admin are gathered before the server answers."""
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    view, edit = (root.ok("GET", f"{path}/{name}")["rules"] for name in ("view", "edit"))
+    assert view
+    assert all(rule in edit for rule in view)
