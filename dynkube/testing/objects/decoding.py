@@ -89,6 +89,9 @@ def redecode(
     custom = schema is None or schema.custom
     if patch is not None:  # it was merged into an object of the right type, not into a document
         current |= {"apiVersion": expected, "kind": gvk.kind}
+    elif not custom:  # a patch may take them away: the decoder knows what it expects
+        current.setdefault("apiVersion", expected)
+        current.setdefault("kind", gvk.kind)
     if current.get("kind", gvk.kind) != gvk.kind or current.get("apiVersion", expected) != expected:
         _expect_patched(current, gvk, schema)
     conversion = Conversion(keep_unknown=custom)
@@ -267,14 +270,14 @@ class _Loader(kubernetes_loader(yaml.SafeLoader)):  # type: ignore[misc]
 
 
 def load_yaml(text: str, found: list[str] | None = None) -> Any:
-    """Return the one document in ``text``; duplicate keys are noted in ``found`` as the strict decoder words them.
+    """Return the first document in ``text``, as Go does; ``found`` is told of keys that are doubled in its words.
 
     Raises `go_json.JSONSyntaxError` for text that is no YAML.
     """
     loader = _Loader(text)
     loader.found = [] if found is None else found
     try:
-        return loader.get_single_data()
+        return loader.get_data() if loader.check_data() else None
     except yaml.YAMLError as error:
         raise go_json.JSONSyntaxError(_yaml_complaint(error)) from None
     except (ValueError, TypeError, RecursionError) as error:

@@ -128,3 +128,10 @@ def test_half_a_character_is_replaced(call: Caller) -> None:
     """An escape of one surrogate alone becomes U+FFFD, as in Go."""
     body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"\\ud800x"}}'
     assert call.ok("POST", CMS, body)["data"] == {"k": "\ufffdx"}
+
+
+def test_a_patch_cannot_take_the_kind_away(call: Caller) -> None:
+    """Null for kind or apiVersion leaves them to the decoder, which knows what the path wants."""
+    call.ok("POST", CMS, config_map("a"))
+    patched = call.ok("PATCH", f"{CMS}/a", {"kind": None, "apiVersion": None, "data": {"k": "v"}}, **MERGE)
+    assert (patched["kind"], patched["apiVersion"], patched["data"]) == ("ConfigMap", "v1", {"k": "v"})

@@ -245,6 +245,14 @@ def test_custom_objects_are_not_typed_but_unknown_fields_are_told() -> None:
         )
 
 
+def test_of_several_yaml_documents_the_first_is_read() -> None:
+    """What follows it is not looked at, as in Go."""
+    body = b"kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n---\nkind: [\n"
+    gvk = GroupVersionKind("", "v1", "ConfigMap")
+    obj, _ = decoding.decode(body, "application/yaml", gvk=gvk, schema=schema_of(gvk))
+    assert obj["metadata"] == {"name": "a"}
+
+
 @given(st.text('{}[]:,"ab1e.-tn \\', max_size=12))
 def test_bad_json_always_gets_a_complaint(text: str) -> None:
     """Whatever the text, it is read or refused with a message; never anything else."""
