@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import dynkube
-from dynkube.cli.common import CONNECTION
+from dynkube.cli.common import CONNECTION, request_limit
 from dynkube.cli.exits import UsageError
 from dynkube.config import Impersonation, Timeout
 from dynkube.objects import nested_get
@@ -82,7 +82,7 @@ def config_overrides(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the common options change in the loaded configuration."""
     overrides: dict[str, Any] = {"warning_handler": _warn}
     if options.request_timeout is not None:
-        limit = options.request_timeout or None
+        limit = request_limit(options)
         overrides["timeout"] = Timeout(connect=limit, read=limit)
     if options.as_user or options.as_group or options.as_uid:
         overrides["impersonate"] = Impersonation(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dynkube.cli.durations import seconds
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from dynkube.cli.parsing import Parser
@@ -71,6 +72,11 @@ def add_common_options(parser: Parser, *, connection: bool = True) -> None:
             "--insecure-skip-tls-verify", default=None, text="do not check the server's certificate", group=group
         )
         parser.switch("--disable-compression", default=None, text="ask for answers that are not gzipped", group=group)
+
+
+def request_limit(options: argparse.Namespace) -> float | None:
+    """Return the seconds of `--request-timeout`, None for no limit; a watch of kubectl's is one request, too."""
+    return options.request_timeout or None
 
 
 def _declare(group: Any, option: Option) -> None:

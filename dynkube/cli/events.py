@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from dynkube.cli.columns import Columns
+from dynkube.cli.common import request_limit
 from dynkube.cli.exits import OK, UsageError
 from dynkube.cli.formats import HELP, METAVAR, output_form, show_of
 from dynkube.cli.get_watch import show_changed
@@ -52,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
         if not options.watch:
             return printer.finish(cluster, options)
         version = pages[0].metadata.get("resourceVersion")
-        with table.watch(field_selector=fields, resource_version=version, relist=True, known=pages) as changes:
+        limit = request_limit(options)
+        with table.watch(
+            field_selector=fields, resource_version=version, relist=True, known=pages, timeout=limit
+        ) as changes:
             for change in changes:
                 if change["type"] != "DELETED":
                     printer.show([change["object"]])
@@ -108,7 +112,10 @@ def _show_objects(
     for event in events:
         show_changed(event, options.output, show)
     version = pages[0]["metadata"].get("resourceVersion")
-    with view.watch(field_selector=fields, resource_version=version, relist=True, known=present) as changes:
+    limit = request_limit(options)
+    with view.watch(
+        field_selector=fields, resource_version=version, relist=True, known=present, timeout=limit
+    ) as changes:
         for change in changes:
             event = change["object"]
             if change["type"] != "DELETED" and (kept is None or event.get("type") in kept):

@@ -1,4 +1,4 @@
-"""`dynkube get --watch`: the rows as they are, then a row for every change, until interrupted."""
+"""`dynkube get --watch`: the rows as they are, then a row for every change, until interrupted or out of time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dynkube.cli.columns import Columns
+from dynkube.cli.common import request_limit
 from dynkube.cli.exits import OK, UsageError
 from dynkube.cli.get import layout_of
 from dynkube.cli.printers import without_managed_fields
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 def watch(questions: Sequence[Question], options: argparse.Namespace, show: Show | None) -> int:
     """Show the answer to one question and then its changes, through `show` or, where that is None, as a table.
 
-    The watch rides over closed connections and expired versions, so this ends only when it is interrupted or refused.
+    The watch rides over closed connections and expired versions, so this ends only when it is interrupted or refused,
+    or after `--request-timeout`.
     """
     if len(questions) != 1:
         raise UsageError("only one resource, all of it or one object, can be watched at a time")
@@ -42,7 +44,8 @@ def _watch_tables(question: Question, options: argparse.Namespace) -> int:
         if not options.watch_only:
             rows.show("ADDED", table)
     view, version = question.view.table(), tables[0].metadata.get("resourceVersion")
-    with view.watch(**question.changes(), resource_version=version, relist=True, known=tables) as events:
+    limit = request_limit(options)
+    with view.watch(**question.changes(), resource_version=version, relist=True, known=tables, timeout=limit) as events:
         for event in events:
             rows.show(event["type"], event["object"])
     return OK
@@ -55,7 +58,10 @@ def _watch_objects(question: Question, options: argparse.Namespace, show: Show) 
     if not options.watch_only:
         for obj in present:
             show_changed(_named("ADDED", obj, options), options.output, show)
-    with question.view.watch(**question.changes(), resource_version=version, relist=True, known=present) as events:
+    limit = request_limit(options)
+    with question.view.watch(
+        **question.changes(), resource_version=version, relist=True, known=present, timeout=limit
+    ) as events:
         for event in events:
             show_changed(_named(event["type"], event["object"], options), options.output, show)
     return OK

@@ -108,6 +108,14 @@ class TestGetWatch:
         assert (shown.code, shown.out) == (USAGE, "")
         assert message in shown.err
 
+    @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
+    def test_limited(self, run: Run, config_maps: Resource, form: list[str]) -> None:
+        """`--request-timeout` limits the watch too, which is one request: when it is over nothing has failed."""
+        config_maps.create(config_map("a"))
+        shown = run("get", "cm", "-w", "--no-headers", "--request-timeout=300ms", *form)
+        assert (shown.code, shown.err) == (OK, "")
+        assert [line.split()[0].rpartition("/")[2] for line in shown.lines] == ["a"]
+
     def test_missing(self, run: Run) -> None:
         """An object that is not there is not waited for."""
         shown = run("get", "cm", "nosuch", "-w")
@@ -288,6 +296,12 @@ class TestEvents:
             fourth["involvedObject"]["namespace"] = namespace
             happened.create(fourth)
             assert out.readline().split()[2] == "Fourth"
+
+    @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
+    def test_limited(self, run: Run, form: list[str]) -> None:
+        """`--request-timeout` limits the watch too."""
+        shown = run("events", "-w", "--no-headers", "--request-timeout=300ms", *form)
+        assert (shown.code, len(shown.lines), shown.err) == (OK, 3, "")
 
     def test_watch_objects(self, kubeconfig: Path, namespace: str, happened: Resource) -> None:
         """`-w` goes on in every form of output, with the types that are asked for."""
