@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dynkube.cli.durations import seconds
-from dynkube.cli.exits import Outcome
+from dynkube.cli.exits import Outcome, UsageError, complain
 from dynkube.cli.selection import add_options, chosen
 
 if TYPE_CHECKING:
@@ -23,13 +23,21 @@ CASCADE: dict[str, PropagationPolicy] = {
     "orphan": "Orphan",
 }
 
+#: kubectl's words.
+_UNCONFIRMED = (
+    "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. "
+    "The resource may continue to run on the cluster indefinitely."
+)
+
 
 def configure(parser: Parser) -> None:
     """Declare the options of `delete`."""
     add_options(parser)
     add = parser.add_argument
     add("--cascade", choices=tuple(CASCADE), default="background", help="how dependents go (default: %(default)s)")
-    add("--grace-period", type=int, metavar="SECONDS", help="time an object may take to stop")
+    add("--grace-period", type=int, metavar="SECONDS", help="time an object may take to stop; 0 only with --force")
+    parser.switch("--now", text="as --grace-period=1")
+    parser.switch("--force", text="take objects away at once, without waiting for the word of what runs them")
     parser.switch("--wait", default=True, text="return when the objects are gone (default)")
     add("--timeout", type=seconds, metavar="TIME", help="longest wait for that (default, and 0: no limit)")
     parser.switch("--ignore-not-found", text="an object that does not exist is no failure")
@@ -42,27 +50,50 @@ def run(options: argparse.Namespace) -> int:
     """Delete what was asked for, then wait for it to be gone; returns the exit code."""
     from dynkube.cli.cluster import Cluster
 
+    grace = _grace_period(options)
+    if options.force:
+        complain(_UNCONFIRMED)
     outcome = Outcome()
     with Cluster(options) as cluster:
         going: list[tuple[Chosen, str | None]] = []
         for each in chosen(cluster, options, example="dynkube delete deployment web"):
             with outcome.attempt(ignore_not_found=options.ignore_not_found):
-                going.append((each, _delete(each, options)))
+                going.append((each, _delete(each, grace, options)))
         if options.wait and options.dry_run == "none":
             _wait_until_gone(going, options.timeout or None)
     return outcome.code
 
 
-def _delete(one: Chosen, options: argparse.Namespace) -> str | None:
+def _grace_period(options: argparse.Namespace) -> int | None:
+    """Return the seconds each object gets to stop, None for its own; raises UsageError.
+
+    kubectl's rules: zero, which leaves processes running that nobody knows of any more, takes `--force`.
+    """
+    given: int | None = options.grace_period
+    if given is not None and given < 0:
+        given = None
+    if options.now:
+        if given is not None:
+            raise UsageError("--now and --grace-period cannot be specified together")
+        given = 1
+    if options.force:
+        if given:
+            raise UsageError("--force and --grace-period greater than 0 cannot be specified together")
+        return 0
+    return 1 if given == 0 else given
+
+
+def _delete(one: Chosen, grace_period: int | None, options: argparse.Namespace) -> str | None:
     """Delete one object and return its uid, if the server tells it."""
     answer = one.view.delete(
         one.name,
         propagation_policy=CASCADE[options.cascade],
-        grace_period_seconds=options.grace_period,
+        grace_period_seconds=grace_period,
         dry_run=options.dry_run == "server",
     )
     dry = " (server dry run)" if options.dry_run == "server" else ""
-    print(f"{one.kind}/{one.name}" if options.output else f'{one.kind} "{one.name}" deleted{dry}', flush=True)
+    done = "force deleted" if options.force else "deleted"
+    print(f"{one.kind}/{one.name}" if options.output else f'{one.kind} "{one.name}" {done}{dry}', flush=True)
     # The answer is the object, or a Status whose details carry the uid.
     uid: str | None = (answer.get("details") or answer.get("metadata") or {}).get("uid")
     return uid

@@ -42,6 +42,12 @@ def configure(parser: Parser) -> None:
     parser.switch("--show-labels", text="add a column with all labels")
     parser.switch("--show-managed-fields", text="with -o yaml or json: keep metadata.managedFields")
     add("-L", "--label-columns", action="append", default=[], metavar="LABELS", help="add a column for each label")
+    add("--subresource", metavar="NAME", help="this subresource of the objects named instead: status, scale")
+    add(
+        "--raw",
+        metavar="PATH",
+        help="what the server answers at this path, as it comes: /healthz, /api/v1/nodes?limit=1",
+    )
     add("--chunk-size", type=int, default=PAGE, metavar="N", help="objects asked for at a time; 0: all at once")
     parser.set_defaults(run=run)
 
@@ -52,7 +58,13 @@ def run(options: argparse.Namespace) -> int:
     from dynkube.cli.questions import questions_of
 
     show = show_of(options.output, managed_fields=options.show_managed_fields, headers=not options.no_headers)
+    if options.raw is not None:
+        from dynkube.cli.raw import print_raw
+
+        return print_raw(options)
     watching = options.watch or options.watch_only
+    if watching and options.subresource:
+        raise UsageError("--subresource cannot be watched: leave it out, or -w")
     if watching and options.sort_by:
         raise UsageError("--sort-by needs the whole list: leave it out where changes are watched")
     if options.sort_by:

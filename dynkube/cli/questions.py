@@ -35,10 +35,14 @@ class Question:
     label_selector: str | None = None
     field_selector: str | None = None
     page_size: int = 0
+    #: Of one object, the part asked for instead of it.
+    subresource: str | None = None
 
     def objects(self) -> list[JSONObject]:
         """Return the objects; raises NotFound for a name that does not exist."""
         if self.name is not None:
+            if self.subresource is not None:
+                return [self.view.subresource(self.subresource).get(self.name)]
             return [self.view.get(self.name)]
         if not self.page_size:
             items: list[JSONObject] = self.view.list(**self._selectors())["items"]
@@ -49,7 +53,7 @@ class Question:
         """Yield what the server prints of them, page by page, on request with the objects; raises as `objects`."""
         table = self.view.table(include_object="Object") if with_objects else self.view.table()
         if self.name is not None:
-            yield table.get(self.name)
+            yield table.get(self.name) if self.subresource is None else table.part(self.name, self.subresource)
         elif not self.page_size:
             yield table.list(**self._selectors())
         else:
@@ -106,6 +110,8 @@ def questions_of(cluster: Cluster, options: argparse.Namespace) -> list[Question
         raise UsageError("a name and a selector cannot be asked for together")
     if named and options.all_namespaces:
         raise UsageError("an object cannot be asked for by its name in all namespaces")
+    if options.subresource and not all(target.names for target in targets):
+        raise UsageError("--subresource is of objects: name them")
     return [question for target in targets for question in _of_target(cluster, target, options, labels, fields)]
 
 
@@ -126,7 +132,11 @@ def _of_target(
             )
         for name in target.names:
             yield Question(
-                resource=resource, view=view, namespace=namespace, name=check_path_segment(name, "object name")
+                resource=resource,
+                view=view,
+                namespace=namespace,
+                name=check_path_segment(name, "object name"),
+                subresource=options.subresource,
             )
 
 
@@ -141,4 +151,5 @@ def _from_files(cluster: Cluster, options: argparse.Namespace) -> Iterator[Quest
             view=cluster.view_of(manifest),
             namespace=nested_get(manifest, "metadata", "namespace") or cluster.scope(resource),
             name=check_path_segment(name, "object name"),
+            subresource=options.subresource,
         )

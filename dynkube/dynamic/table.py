@@ -131,6 +131,10 @@ class PrintedResource(Resource):
         """Whether rows carry the metadata a watch goes by."""
         return ("includeObject", "None") not in self._fixed_query
 
+    def part(self, name: str, subresource: str, *, timeout: TimeoutLike | Unset = UNSET) -> JSONObject:
+        """Return the table of a subresource of one object."""
+        return self._one(self.subresource(subresource).get(name, timeout=timeout))
+
     def _one(self, answer: JSONObject) -> JSONObject:
         return answer if answer.get("kind") == "Table" else _plain_table([answer], answer.get("metadata") or {})
 
@@ -174,6 +178,10 @@ class TableView:
     def all_namespaces(self) -> TableView:
         """Return this view across all namespaces."""
         return TableView(self._printed.all_namespaces())
+
+    def part(self, name: str, subresource: str, *, timeout: TimeoutLike | Unset = UNSET) -> Table:
+        """Return a table of one row for a subresource ("scale") of an object; raises as `Subresource.get`."""
+        return Table.from_dict(self._printed.part(name, subresource, timeout=timeout))
 
     def get(self, name: str, *, resource_version: str | None = None, timeout: TimeoutLike | Unset = UNSET) -> Table:
         """Return a table of one row; raises NotFound if there is no such object."""

@@ -27,3 +27,13 @@ def deployment(name: str, **metadata: Any) -> JSONObject:
             },
         },
     }
+
+
+def pod(name: str, **spec: Any) -> JSONObject:
+    """Return a pod of one container."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "main", "image": "busybox:1.36"}], **spec},
+    }
