@@ -99,6 +99,8 @@ class Question:
 
 def questions_of(cluster: Cluster, options: argparse.Namespace) -> list[Question]:
     """Return what the command line asks, in its order; raises UsageError and MappingError."""
+    if options.subresource == "log":
+        raise UsageError("a log is text and no object: dynkube get --raw /api/v1/namespaces/NAMESPACE/pods/NAME/log")
     if options.filename:
         if options.targets or options.selector or options.field_selector:
             raise UsageError("-f names the objects itself: leave out resources, names and selectors")

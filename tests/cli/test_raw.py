@@ -130,6 +130,12 @@ class TestSubresource:
         assert (shown.code, shown.out) == (USAGE, "")
         assert "has no subresource 'sacle'; the server offers: scale, status" in shown.err
 
+    def test_log(self, run: Run) -> None:
+        """A log is no object to print; where it is had is said."""
+        shown = run("get", "pod", "web", "--subresource=log")
+        assert (shown.code, shown.out) == (USAGE, "")
+        assert "get --raw /api/v1/namespaces/NAMESPACE/pods/NAME/log" in shown.err
+
     def test_watch(self, run: Run) -> None:
         """A subresource cannot be watched."""
         assert run("get", "deploy", "web", "--subresource=scale", "-w").code == USAGE
