@@ -300,8 +300,8 @@ class TableWatch:
     def __next__(self) -> dict[str, Any]:
         event = next(self._events)
         obj = event["object"]
-        row = obj["row"]
-        table = {"columnDefinitions": obj["columns"], "rows": [row], "metadata": {}}
+        printed_row: _PrintedRow = obj["row"]
+        table = {"columnDefinitions": printed_row.columns, "rows": [printed_row.row], "metadata": {}}
         version = obj["metadata"].get("resourceVersion")
         if version:
             table["metadata"] = {"resourceVersion": version}
@@ -322,10 +322,27 @@ class TableWatch:
         self.close()
 
 
+class _PrintedRow:
+    """A row and its columns, beside the object they are about.
+
+    Equal to every other: ages in cells change by themselves, so the object alone tells whether anything happened.
+    """
+
+    __slots__ = ("columns", "row")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, row: JSONObject, columns: Any) -> None:
+        self.row = row
+        self.columns = columns
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _PrintedRow)
+
+
 def _object_of_row(row: JSONObject, columns: Any) -> JSONObject:
     """Return a row as the watch layer can follow it: an object with metadata, the row and its columns along with it."""
     obj = row.get("object") or {}
-    return {**obj, "metadata": obj.get("metadata") or {}, "row": row, "columns": columns}
+    return {**obj, "metadata": obj.get("metadata") or {}, "row": _PrintedRow(row, columns)}
 
 
 def _plain_table(objects: list[JSONObject], metadata: JSONObject) -> JSONObject:

@@ -36,9 +36,10 @@ class Watcher:
     `relist`: without it `Expired` (410) is raised when the server no longer has the events since the last one seen,
     because some are lost. With it the objects are listed, at the start and after each 410, and
     what differs from the events handed out so far comes as events: a missed deletion as DELETED with the last known
-    object, an object deleted and made again under the same name as DELETED and ADDED. This keeps every object in
-    memory. `known`: the objects you have already, of the list whose version is `resource_version` or from an earlier
-    run; they count as handed out.
+    object, an object deleted and made again under the same name as DELETED and ADDED, one that only reads differently,
+    by new defaults of its definition, as MODIFIED. This keeps every object in memory; one you change in place counts
+    as changed. `known`: the objects you have already, of the list whose version is `resource_version` or from an
+    earlier run; they count as handed out. Of those without more than metadata the version tells.
     `send_initial_events`: ask the server to mark the end of the initial ADDED events with a bookmark (streaming lists).
     `allow_bookmarks`: hand out BOOKMARK events too; they are always asked for and used. With `relist` one marked as the
     end of initial events, as streaming lists have it, follows each state taken anew.

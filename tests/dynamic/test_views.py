@@ -166,6 +166,17 @@ def test_a_relisting_watch_of_tables() -> None:
     assert all(each["object"].headers() == ["Name"] for each in events)
 
 
+def test_ages_that_go_on_are_no_change() -> None:
+    """A state of tables taken anew is told by the objects of the rows: an age in a cell changes by itself."""
+    known, after = Table.from_dict(table("ab")), table("ab")
+    for row in after["rows"]:
+        row["cells"] = [row["cells"][0], "5m"]
+    after["rows"][1]["object"]["metadata"]["labels"] = {"new": "default"}
+    with resource(FakeRest(after)).table().watch(relist=True, known=[known], timeout=30) as watch:
+        told = next(watch)
+    assert (told["type"], told["object"].cells(wide=True)) == ("MODIFIED", [["b", "5m"]])
+
+
 def test_a_watch_of_tables_needs_metadata() -> None:
     """Rows without their objects cannot be followed."""
     with pytest.raises(InvalidRequestError, match="metadata"):

@@ -145,3 +145,39 @@ def test_a_watch_that_is_forbidden_after_the_list_is_raised() -> None:
     assert next(watcher)["type"] == "ADDED"
     with pytest.raises(Forbidden):
         next(watcher)
+
+
+class TestWhatDefinitionsAdd:
+    """A definition that gets other defaults changes what is read of objects nobody wrote: at the version they had."""
+
+    def test_to_what_was_handed_out(self) -> None:
+        """After a 410 such an object is told as MODIFIED, the others are not."""
+        watcher, _, _ = _watcher(
+            page(thing("a", 1), thing("b", 2), version=5),
+            Stream(error=expired()),
+            page(thing("a", 1, spec={"size": 3}), thing("b", 2), version=9),
+            Stream(lasts=300),
+            send_initial_events=False,
+        )
+        assert _told(watcher) == [("ADDED", "a", "1"), ("ADDED", "b", "2"), ("MODIFIED", "a", "1")]
+
+    def test_to_what_is_known(self) -> None:
+        """The same goes for objects the caller has already."""
+        watcher, _, _ = _watcher(
+            Stream(error=expired()),
+            page(thing("a", 1, spec={"size": 3}), thing("b", 2, spec={}), version=9),
+            Stream(lasts=300),
+            resource_version="5",
+            known=[thing("a", 1, spec={}), thing("b", 2, spec={})],
+        )
+        assert _told(watcher) == [("MODIFIED", "a", "1")]
+
+    def test_to_what_is_known_by_its_version_only(self) -> None:
+        """Whoever kept nothing but metadata of objects is not told all of them again."""
+        watcher, _, _ = _watcher(
+            page(thing("a", 1, spec={"size": 3}), thing("b", 3), version=9),
+            Stream(lasts=300),
+            known=[{"metadata": thing(name, version)["metadata"]} for name, version in (("a", 1), ("b", 2))],
+            send_initial_events=False,
+        )
+        assert _told(watcher) == [("MODIFIED", "b", "3")]
