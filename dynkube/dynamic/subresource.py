@@ -38,10 +38,11 @@ class Subresource:
         self, name: str, *, resource_version: str | None = None, timeout: TimeoutLike | Unset = UNSET
     ) -> JSONObject:
         """Return the subresource of the object called `name`; a log is had by `text`."""
+        endpoint = self.endpoint("get")
         if self._name == "log":
             # It would come as an object where its one line looks like JSON, and as a failure otherwise.
             raise InvalidRequestError(f"a log is text and no object: call .text({name!r})")
-        return self._send(requests.get(self.endpoint("get"), name, resource_version), timeout)
+        return self._send(requests.get(endpoint, name, resource_version), timeout)
 
     def text(
         self,
