@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dynkube.controller.event_correlation import EventCorrelator, Verdict
-from dynkube.errors import AlreadyExists, DynkubeError, InvalidRequestError, NotFound, StatusError
+from dynkube.errors import AlreadyExists, ClientClosedError, DynkubeError, InvalidRequestError, NotFound, StatusError
 from dynkube.transport.cancellation import Cancellation
 from dynkube.transport.latch import Latch
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
@@ -54,7 +54,7 @@ class EventRecorder:
     `component` says who reports. `event` returns at once: events are counted, combined and limited (see
     `EventCorrelator`), at most 1000 wait, and while the server cannot be reached each is tried 12 times, 10 s apart.
     What cannot be written is logged and dropped: events are for people, nothing may depend on them. `close()`
-    writes what waits, within its timeout, and ends the thread.
+    writes what waits, within its timeout, and ends the thread. So does closing the client, which loses what waits.
 
     Two recorders know nothing of each other: each counts for itself.
     """
@@ -79,6 +79,7 @@ class EventRecorder:
         self._queue: queue.SimpleQueue[JSONObject | None] = queue.SimpleQueue()
         self._stopped = Latch()
         self._closed = False
+        self._client_closed = False
         self._cancellation = Cancellation()
         self._lock = threading.RLock()  # a signal handler may close what its own thread is reporting to
         self._stamp = 0
@@ -207,7 +208,9 @@ class EventRecorder:
                     self._try(verdict)
             except Exception:  # one event must not end the thread that writes them
                 _logger.exception("an event could not be written")
-        if late:
+        if self._client_closed:
+            _logger.warning("an event recorder ends, for its client was closed before it: %d events are lost", late + 1)
+        elif late:
             _logger.warning("closed with %d events left to write", late)
 
     def _try(self, verdict: Verdict) -> None:
@@ -221,6 +224,9 @@ class EventRecorder:
                 quiet = isinstance(error, StatusError) and error.has_cause(_TERMINATING)
                 _logger.log(logging.DEBUG if quiet else logging.WARNING, "an event was refused: %s", error)
                 return
+            except ClientClosedError:
+                self._end_with_client()
+                return
             except DynkubeError as error:
                 _logger.debug("an event could not be sent: %s", error)
                 # The first pause is random, so that many clients do not come back together.
@@ -231,6 +237,15 @@ class EventRecorder:
                 self._correlator.written(stored)
                 return
         _logger.error("an event was tried %d times and is dropped: %s", TRIES, verdict.event["message"])
+
+    def _end_with_client(self) -> None:
+        """Take no more events, and have the thread end behind those that wait."""
+        with self._lock:
+            first, self._closed = not self._closed, True
+            if first:
+                self._queue.put(None)
+        self._client_closed = True
+        self._stopped.set()
 
     def _send(self, verdict: Verdict) -> JSONObject:
         event = verdict.event

@@ -14,7 +14,14 @@ from watch.fakes import FakeClock, ManualClock
 from controller.objects import MemoryObjects, refusal
 from dynkube.controller import EventCorrelator, event_correlation
 from dynkube.controller.event_recorder import QUEUE_SIZE, TRIES, EventRecorder
-from dynkube.errors import ConnectFailedError, InvalidNameError, InvalidRequestError, ResponseError, status_error
+from dynkube.errors import (
+    ClientClosedError,
+    ConnectFailedError,
+    InvalidNameError,
+    InvalidRequestError,
+    ResponseError,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from dynkube.transport.cancellation import Cancellation
@@ -492,6 +499,40 @@ def test_closing_ends_the_pause_between_tries(caplog: pytest.LogCaptureFixture) 
         assert recorder.close(0.0)
     assert len(objects.requests) == 1
     assert "2 events left" in caplog.text
+
+
+def test_a_closed_client_ends_the_recorder(caplog: pytest.LogCaptureFixture) -> None:
+    """It never comes back: no pause, no other try, no event taken any more, and a warning of how many are lost."""
+    objects = MemoryObjects()
+    entered, gate = threading.Event(), threading.Event()
+
+    def refuse(verb: str, name: str) -> None:
+        entered.set()
+        assert gate.wait(30)
+        raise ClientClosedError("this client is closed")
+
+    objects.before = refuse
+    clock = FakeClock()
+    with caplog.at_level(logging.WARNING, "dynkube.controller"):
+        recorder = _recorder(objects, clock)
+        for number in range(3):
+            assert recorder.event(POD, "Normal", f"R{number}", "m")
+        assert entered.wait(30)
+        gate.set()
+        _until_over(recorder)
+    assert (len(objects.requests), clock.pauses) == (1, [])
+    assert recorder.event(POD, "Normal", "R", "m") is False
+    assert recorder.close(0.0)
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == ["an event recorder ends, for its client was closed before it: 3 events are lost"]
+
+
+def _until_over(recorder: EventRecorder) -> None:
+    """Wait until the recorder's thread has ended by itself."""
+    thread = recorder._thread
+    assert thread is not None
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_a_closed_recorder_takes_nothing() -> None:
