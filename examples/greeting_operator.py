@@ -37,15 +37,15 @@ CRD: dict[str, Any] = {
 
 
 class Operator:
-    """Watches greetings and config maps; whatever happens to either, the greeting's key is queued."""
+    """Watches greetings and config maps of all namespaces; whatever happens to either, the greeting's key is queued."""
 
     def __init__(self, dyn: Any) -> None:
         self.greetings = dyn.resource(f"{GROUP}/v1", "greetings")
         self.config_maps = dyn.resource("v1", "configmaps")
         self.events = EventRecorder(dyn.resource("v1", "events"), "greeting-operator")
         self.queue: WorkQueue[str] = WorkQueue()
-        self.cache = self.greetings.informer()
-        self.owned = self.config_maps.informer(label_selector="app=greeting")
+        self.cache = self.greetings.all_namespaces().informer()
+        self.owned = self.config_maps.all_namespaces().informer(label_selector="app=greeting")
         self.cache.add_handler(on_add=self.own, on_update=lambda _, new: self.own(new), on_delete=self.own)
         self.owned.add_handler(on_update=lambda _, new: self.dependant(new), on_delete=self.dependant)
         self.workers = Workers(self.queue, self.reconcile, count=2)

@@ -85,6 +85,25 @@ def test_reconciles_a_custom_resource(dyn: DynamicClient, capsys: pytest.Capture
     assert not [left.name for left in set(threading.enumerate()) - before if left.name.startswith(ours)]
 
 
+def test_serves_every_namespace(dyn: DynamicClient) -> None:
+    """A greeting gets its config map wherever it is, not only in the namespace of the operator's own context."""
+    example = _example()
+    dyn.crds().install(example.CRD, field_manager="tester")
+    dyn.resource("v1", "namespaces").create({"metadata": {"name": "elsewhere"}})
+    stop = threading.Event()
+    thread = threading.Thread(target=example.Operator(dyn).run, args=(stop,))
+    thread.start()
+    try:
+        greetings = dyn.resource(f"{example.GROUP}/v1", "greetings").namespace("elsewhere")
+        greetings.create({"metadata": {"name": "hello"}, "spec": {"text": "Hello"}})
+        config_maps = dyn.resource("v1", "configmaps").namespace("elsewhere")
+        assert config_maps.wait("hello", jsonpath("{.data.text}", "Hello"), timeout=10) is not None
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
 def test_stops_while_the_server_answers_nothing() -> None:
     """The operator ends when told although its caches were never filled."""
     example = _example()
