@@ -1,12 +1,10 @@
-"""The bodies of requests: checked against the call they go with, completed on a copy, encoded as JSON."""
+"""The bodies of requests: checked against the call they go with, completed on a copy."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import BodyMismatchError, InvalidNameError, InvalidRequestError, NamespaceRequiredError
-from dynkube.rest.json_text import as_yaml
 
 if TYPE_CHECKING:
     from dynkube.dynamic.endpoint import Endpoint
@@ -17,21 +15,6 @@ _PATCH_OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 
 #: Most operations of one JSON patch the server takes (apiserver endpoints/handlers/patch.go, maxJSONPatchOperations).
 JSON_PATCH_MAX = 10_000
-
-#: Writes the body of every request.
-_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-
-
-def encode(body: Any) -> bytes:
-    """Return `body` as compact UTF-8 JSON, its fields in the order given.
-
-    Raises InvalidRequestError that names the first field JSON has no form for: a date, NaN, bytes, a lone surrogate.
-    """
-    try:
-        return as_yaml(_ENCODER.encode(body)).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        place = _unencodable(body) if not isinstance(error, RecursionError) else ""
-        raise InvalidRequestError(f"the body cannot be written as JSON{place}: {error}") from error
 
 
 def name_of(body: JSONObject, *, why: str) -> str:
@@ -144,26 +127,3 @@ def check_json_patch(operations: list[Any]) -> None:
         wanted = needed.get(operation["op"])
         if wanted is not None and wanted not in operation:
             raise InvalidRequestError(f"operation {index} of the JSON patch ({operation['op']}) has no {wanted!r}")
-
-
-def _unencodable(value: Any, path: str = "") -> str:
-    """Return " at <path>" of the first value JSON has no form for; only called after encoding failed."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            if not isinstance(key, str | int | float | bool | type(None)):
-                return f" at {path or 'the top'}"
-            found = _unencodable(each, f"{path}.{key}" if path else str(key))
-            if found:
-                return found
-        return ""
-    if isinstance(value, list | tuple):
-        for index, each in enumerate(value):
-            found = _unencodable(each, f"{path}[{index}]")
-            if found:
-                return found
-        return ""
-    try:
-        _ENCODER.encode(value).encode()
-    except (TypeError, ValueError):
-        return f" at {path or 'the top'}"
-    return ""

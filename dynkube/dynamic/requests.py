@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic import bodies, options
 from dynkube.errors import InvalidRequestError, NamespaceRequiredError
+from dynkube.rest.bodies import encode_applied, encode_body
 from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport import HTTPRequest
 
@@ -28,7 +29,7 @@ PATCH_MEDIA_TYPES = {
     "strategic": "application/strategic-merge-patch+json",
 }
 
-#: The body is JSON all the same: JSON is YAML, and this is the type every server version knows.
+#: The body is JSON all the same, as far as that is YAML: this is the type every server version knows.
 APPLY_MEDIA_TYPE = "application/apply-patch+yaml"
 
 
@@ -70,7 +71,7 @@ def watch(endpoint: Endpoint, params: options.Params, cancellation: Cancellation
 def create(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name: str | None = None) -> HTTPRequest:
     """Create an object; with `name`, POST to that object's subresource instead (eviction, binding, token)."""
     endpoint = bodies.place(endpoint, body, name=name)
-    content = bodies.encode(bodies.complete(body, endpoint.body_kind))
+    content = encode_body(bodies.complete(body, endpoint.body_kind))
     if endpoint.suffix:
         name = name if name is not None else bodies.name_of(body, why="it tells whose subresource is created")
         path, template = endpoint.item(name), None
@@ -85,7 +86,7 @@ def update(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name
     """Replace an object, or its subresource."""
     endpoint = bodies.place(endpoint, body, name=name)
     name = name if name is not None else bodies.name_of(body, why="update replaces the object of that name")
-    content = bodies.encode(bodies.complete(body, endpoint.body_kind))
+    content = encode_body(bodies.complete(body, endpoint.body_kind))
     target = _with_query(endpoint.item(name), params)
     return _request(endpoint, "PUT", target, endpoint.json_headers, verb="update", body=content)
 
@@ -117,7 +118,7 @@ def patch(
         bodies.place(endpoint, body, name=name, writes_object=False)
     headers = _typed(endpoint.headers, PATCH_MEDIA_TYPES[patch_type])
     target = _with_query(target, params)
-    return _request(endpoint, "PATCH", target, headers, verb="patch", body=bodies.encode(body))
+    return _request(endpoint, "PATCH", target, headers, verb="patch", body=encode_body(body))
 
 
 def apply(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name: str | None = None) -> HTTPRequest:
@@ -127,7 +128,7 @@ def apply(endpoint: Endpoint, body: JSONObject, params: options.Params, *, name:
     """
     endpoint = bodies.place(endpoint, body, name=name)
     name = name if name is not None else bodies.name_of(body, why="apply creates or changes the object of that name")
-    content = bodies.encode(bodies.complete(bodies.without_managed_fields(body), endpoint.body_kind))
+    content = encode_applied(bodies.complete(bodies.without_managed_fields(body), endpoint.body_kind))
     headers = _typed(endpoint.headers, APPLY_MEDIA_TYPE)
     target = _with_query(endpoint.item(name), params)
     return _request(endpoint, "PATCH", target, headers, verb="patch", body=content)
@@ -141,7 +142,7 @@ def delete(endpoint: Endpoint, name: str, delete_options: JSONObject) -> HTTPReq
         endpoint.item(name),
         endpoint.json_headers,
         verb="delete",
-        body=bodies.encode(delete_options),
+        body=encode_body(delete_options),
     )
 
 
@@ -152,7 +153,7 @@ def delete_collection(endpoint: Endpoint, params: options.Params, delete_options
             f"the server deletes {endpoint.described} one namespace at a time; say .namespace(...) first"
         )
     target = _with_query(endpoint.collection, params)
-    content = bodies.encode(delete_options)
+    content = encode_body(delete_options)
     return _request(
         endpoint,
         "DELETE",

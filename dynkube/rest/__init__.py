@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dynkube.rest.bodies import encode_applied, encode_body
 from dynkube.rest.client import RESTClient
 from dynkube.rest.events import EventStream
 from dynkube.rest.paths import encode_query, quote_segment, resource_path
-from dynkube.rest.request import PATCH_TYPES, Request, Result, encode_body, patch_media_type
+from dynkube.rest.request import PATCH_TYPES, Request, Result, patch_media_type
 
 __all__ = [
     "PATCH_TYPES",
@@ -13,6 +14,7 @@ __all__ = [
     "RESTClient",
     "Request",
     "Result",
+    "encode_applied",
     "encode_body",
     "encode_query",
     "patch_media_type",

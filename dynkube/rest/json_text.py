@@ -1,21 +1,11 @@
-"""JSON that is YAML too, and `json.loads`, undisturbed by the garbage collector while it builds what is none yet."""
+"""`json.loads`, undisturbed by the garbage collector while it builds what is none yet."""
 
 from __future__ import annotations
 
 import gc
 import json
-import re
 import sys
 from typing import Any
-
-#: What YAML refuses where it stands as it is, or takes for the end of a line: it would become a space.
-_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-
-
-def as_yaml(text: str) -> str:
-    """Return JSON that means the same read as YAML, which the server does with what is applied."""
-    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
 
 if sys.version_info >= (3, 12):
     # The interpreter itself has become this way: it does not collect in the middle of a C function.

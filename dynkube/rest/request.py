@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dynkube.config import UNSET, Timeout
 from dynkube.errors import InvalidNameError, InvalidRequestError
 from dynkube.names import GroupVersion
+from dynkube.rest.bodies import encode_applied, encode_body
 from dynkube.rest.decoding import check_status, decode_object
-from dynkube.rest.json_text import as_yaml
 from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport.messages import HTTPRequest, HTTPResponse
 
@@ -41,14 +40,6 @@ def patch_media_type(type: str) -> str:  # noqa: A002 - the same word as in the 
     if known is None:
         raise InvalidRequestError(f"patch type {type!r} is unknown; use one of {', '.join(PATCH_TYPES)}")
     return known
-
-
-def encode_body(value: Any) -> bytes:
-    """Return the compact UTF-8 JSON of `value`; raises InvalidRequestError for what JSON cannot hold (NaN, dates)."""
-    try:
-        return as_yaml(json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"the body cannot be written as JSON: {error}") from None
 
 
 class Result:
@@ -172,7 +163,10 @@ class Request:
         return self
 
     def body(self, value: Any) -> Request:
-        """Send this: bytes as they are, dicts and lists as JSON (with its Content-Type unless one is set)."""
+        """Send this: bytes as they are, dicts and lists as JSON (with its Content-Type unless one is set).
+
+        As YAML, which is JSON but for long keys, after the Content-Type of server-side apply.
+        """
         self._unset("body", self._body)
         if self._method not in _WITH_BODY:
             raise InvalidRequestError(f"{self._method} carries no body")
@@ -181,7 +175,8 @@ class Request:
             return self
         if not isinstance(value, Mapping | list | tuple):
             raise InvalidRequestError(f"a body is a dict, a list or bytes, not {type(value).__name__}")
-        self._body = encode_body(dict(value) if isinstance(value, Mapping) else value)
+        encode = encode_applied if ("Content-Type", PATCH_TYPES["apply"]) in self._headers else encode_body
+        self._body = encode(dict(value) if isinstance(value, Mapping) else value)
         if not self._has_header("content-type"):
             self._headers.append(("Content-Type", "application/json"))
         return self

@@ -134,6 +134,21 @@ def test_any_text_can_be_applied(config_maps: Resource, text: str) -> None:
     assert config_maps.apply(body, field_manager="me")["data"] == {"text": text}
 
 
+def test_any_key_can_be_applied(client: DynamicClient) -> None:
+    """YAML's limit of 1,024 characters is none of those who apply objects; custom ones may have such keys."""
+    definition = {**CRD, "spec": {**CRD["spec"], "versions": [{**CRD["spec"]["versions"][0]}]}}
+    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": free}
+    client.crds().install(definition, field_manager="me")
+    shirts = client.resource("shirts.stable.example.com").namespace("default")
+    spec = {"k" * 1500: "v", "more": [{"\u00e9" * 1500: {"x": 1}}]}
+    assert shirts.apply({"metadata": {"name": "a"}, "spec": spec}, field_manager="me")["spec"] == spec
+    path = shirts.path("a")
+    request = client.rest.patch("apply").abs_path(path).param("fieldManager", "me")
+    body = {"apiVersion": "stable.example.com/v1", "kind": "Shirt", "metadata": {"name": "a"}, "spec": spec}
+    assert request.body(body).into()["spec"] == spec
+
+
 def test_a_conflict_names_the_fields(config_maps: Resource) -> None:
     """Applying another manager's field raises Conflict with one cause a field; force takes it over."""
     config_maps.apply({"metadata": {"name": "x"}, "data": {"k": "1"}}, field_manager="one")
