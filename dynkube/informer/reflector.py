@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from dynkube.errors import ClientClosedError, InvalidRequestError
 from dynkube.transport.latch import Latch
+from dynkube.watch.actions import Policy, Start
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.loop import Change, State, WatchLoop
-from dynkube.watch.machine import Policy, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

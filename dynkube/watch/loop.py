@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from dynkube.errors import DynkubeError
 from dynkube.transport.cancellation import Cancellation
 from dynkube.transport.latch import Latch
+from dynkube.watch.actions import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream
 from dynkube.watch.backoff import Backoff
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
-from dynkube.watch.machine import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, WatchMachine
+from dynkube.watch.machine import WatchMachine
 from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import gather, list_metadata, list_objects, object_key, read_event
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from dynkube.objects import JSONObject
     from dynkube.rest.known_members import KnownMembers
+    from dynkube.watch.actions import Policy
     from dynkube.watch.clock import Alarm
-    from dynkube.watch.machine import Policy
     from dynkube.watch.protocol import EventStream, ListerWatcher
 
 _logger = logging.getLogger("dynkube.watch")

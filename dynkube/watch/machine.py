@@ -8,9 +8,7 @@ says why.
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.errors import (
     BadRequest,
@@ -23,10 +21,13 @@ from dynkube.errors import (
     TooManyRequests,
     TransportError,
 )
+from dynkube.watch.actions import Fail, ListPage, Meaning, OpenStream, Pause, ReadStream, Start
 from dynkube.watch.failures import is_connection, is_expired, is_internal, is_passing, version_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dynkube.watch.actions import Action, Policy
 
 #: Objects in a page of a list, unless asked otherwise (client-go `tools/pager`).
 PAGE_SIZE: Final = 500
@@ -40,93 +41,6 @@ MOST_REFUSALS: Final = 5
 LONGEST_SILENCE: Final = 180.0
 #: The annotation of the bookmark that ends the initial state of a streaming list.
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
-
-
-class Start(enum.Enum):
-    """Where a watch gets its first state from."""
-
-    #: From the watch itself: it begins at the given resourceVersion, or with an ADDED event for every object.
-    WATCH = "watch"
-    #: From a list, in pages.
-    LIST = "list"
-    #: From a streaming list (`sendInitialEvents`), and from a list where the server does not offer that.
-    STREAM = "stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the owner of a watch wants of it.
-
-    `relist`: after 410 take the state anew instead of failing. `patient`: wait where the server refuses (403, 404, …)
-    instead of failing; for what runs unattended. `send_initial_events` asks for them on a watch that begins without
-    a list. `most_recent`: the first list is of the newest state; what the server has in memory may be older than the
-    owner's own last write. `page_size` None: `PAGE_SIZE` where the server may page, everything at once where it would
-    otherwise leave its watch cache.
-    """
-
-    start: Start = Start.WATCH
-    relist: bool = False
-    patient: bool = False
-    send_initial_events: bool = False
-    resource_version: str | None = None
-    most_recent: bool = False
-    page_size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """Ask for one page. `first`: what was gathered of earlier pages is void."""
-
-    resource_version: str | None
-    limit: int | None
-    continue_: str | None
-    first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OpenStream:
-    """Start a watch."""
-
-    resource_version: str | None
-    send_initial_events: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReadStream:
-    """Take the next event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Stay away: `at_least` seconds, and as long as the backoff policy says if `backoff`."""
-
-    at_least: float
-    backoff: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """Hand the error to the owner; the watch is over."""
-
-    error: Exception
-
-
-Action: TypeAlias = ListPage | OpenStream | ReadStream | Pause | Fail
-
-
-class Meaning(enum.Enum):
-    """What an event is to the owner of the watch."""
-
-    #: A change after the state that is known.
-    CHANGE = "change"
-    #: Part of the initial state: it counts once the state is complete.
-    INITIAL = "initial"
-    #: The initial state is complete.
-    COMPLETE = "complete"
-    #: News about the resourceVersion only.
-    BOOKMARK = "bookmark"
-    #: Proof that the server does not mark the end of the initial state: nothing of this stream counts.
-    VOID = "void"
 
 
 class WatchMachine:

@@ -6,10 +6,10 @@ import random as random_module
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError, WaitFailedError, WaitTimeoutError
+from dynkube.watch.actions import Policy, Start
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.conditions import Condition, NamedCondition, describe
 from dynkube.watch.loop import Change, State, WatchLoop
-from dynkube.watch.machine import Policy, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

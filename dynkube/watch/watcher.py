@@ -6,10 +6,11 @@ import random as random_module
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError
+from dynkube.watch.actions import Policy, Start
 from dynkube.watch.clock import SYSTEM_CLOCK, Clock
 from dynkube.watch.difference import Difference
 from dynkube.watch.loop import Bookmark, Change, State, WatchLoop
-from dynkube.watch.machine import INITIAL_EVENTS_END, Policy, Start
+from dynkube.watch.machine import INITIAL_EVENTS_END
 from dynkube.watch.protocol import IDLE_TIMEOUT
 from dynkube.watch.reading import object_key
 

@@ -12,8 +12,8 @@ from dynkube.informer import SharedInformer, drop_managed_fields
 from dynkube.rest.events import EventStream
 from dynkube.rest.known_members import LARGE, KnownMembers
 from dynkube.transport import HTTPResponse
+from dynkube.watch.actions import Policy, Start
 from dynkube.watch.loop import Change, State, WatchLoop
-from dynkube.watch.machine import Policy, Start
 from informer.recording import Recorder
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.watch.machine import ListPage, OpenStream, Pause, Policy, ReadStream, Start, WatchMachine
+from dynkube.watch.actions import ListPage, OpenStream, Pause, Policy, ReadStream, Start
+from dynkube.watch.machine import WatchMachine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

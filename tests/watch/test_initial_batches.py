@@ -11,8 +11,8 @@ import pytest
 
 from dynkube.rest.events import EventStream
 from dynkube.transport import HTTPResponse
+from dynkube.watch.actions import Policy, Start
 from dynkube.watch.loop import Change, State, WatchLoop
-from dynkube.watch.machine import Policy, Start
 from watch.fakes import FakeClock, Source, Stream, bookmark, broken, event, page, thing
 
 if TYPE_CHECKING:

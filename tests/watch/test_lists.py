@@ -10,8 +10,8 @@ import pytest
 
 from dynkube.errors import ResponseError
 from dynkube.watch import Watcher
+from dynkube.watch.actions import Policy, Start
 from dynkube.watch.loop import State, WatchLoop
-from dynkube.watch.machine import Policy, Start
 from watch.fakes import FakeClock, Source, Stream, bookmark, expired, failure, page, rate, thing
 
 

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dynkube.watch.actions import Fail, ListPage, Meaning, OpenStream, Pause, Policy, Start
 from dynkube.watch.failures import is_version_too_large
-from dynkube.watch.machine import (
-    Fail,
-    ListPage,
-    Meaning,
-    OpenStream,
-    Pause,
-    Policy,
-    Start,
-    WatchMachine,
-)
+from dynkube.watch.machine import WatchMachine
 from watch.fakes import broken, expired, failure, refused, silent, too_large
 from watch.machines import BACK_OFF, END, after_pause, listed, lister, next_action, opened, plain, streamer
 

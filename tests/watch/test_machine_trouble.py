@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dynkube.errors import ConnectFailedError, TLSError
-from dynkube.watch.machine import (
-    LONGEST_INITIAL,
-    MOST_REFUSALS,
-    Fail,
-    ListPage,
-    Meaning,
-    OpenStream,
-    Pause,
-    Policy,
-    WatchMachine,
-)
+from dynkube.watch.actions import Fail, ListPage, Meaning, OpenStream, Pause, Policy
+from dynkube.watch.machine import LONGEST_INITIAL, MOST_REFUSALS, WatchMachine
 from watch.fakes import broken, expired, failure, refused, silent, too_large
 from watch.machines import BACK_OFF, END, after_pause, listed, lister, next_action, opened, plain, streamer
 
