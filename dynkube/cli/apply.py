@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.exits import OK, UsageError, complain
 from dynkube.cli.writing import add_options, print_written, write_each
-from dynkube.dynamic.manifests import outcome
+from dynkube.dynamic.manifests import outcome, state_before
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
 
@@ -87,7 +87,7 @@ class _Apply:
         """Apply one manifest and say what became of it."""
         view = cluster.view_of(manifest)
         name = nested_get(manifest, "metadata", "name")
-        before = view.get_or_none(name) if name else None
+        before = state_before(view, name) if name else None
         dry_run = self.options.dry_run == "server"
         after = view.apply(
             manifest,

@@ -6,13 +6,13 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from dynkube.dynamic import bodies
 from dynkube.dynamic.crds import CRD
 from dynkube.dynamic.kind_order import CRD_KIND, in_kind_order
 from dynkube.dynamic.pruning import Pruning
-from dynkube.errors import BodyMismatchError, InvalidRequestError, ManifestError, NoMatchError
+from dynkube.errors import BodyMismatchError, Forbidden, InvalidRequestError, ManifestError, NoMatchError
 from dynkube.names import GroupKind, GroupVersionKind
 from dynkube.objects import load_manifests
 from dynkube.selectors import LabelSelector, label_selector
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from dynkube.discovery import APIResource
     from dynkube.dynamic.client import DynamicClient
     from dynkube.dynamic.options import FieldValidation, LabelSelectorLike
+    from dynkube.dynamic.reading import Reading
     from dynkube.dynamic.resource import Resource
     from dynkube.objects import JSONObject
 
 _log = logging.getLogger("dynkube.dynamic")
 
-Outcome = Literal["created", "configured", "unchanged", "pruned"]
+Outcome = Literal["created", "configured", "unchanged", "applied", "pruned"]
+
+#: In place of the state before an apply where the user may not look: applying takes the right to patch, not to get.
+_UNSEEN: Final[JSONObject] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def apply_manifests(
                 error.args = (f"{error}; its definition is among the manifests, but a dry run does not install it",)
             raise
         name = bodies.name_of(body, why="a manifest is applied to the object of that name")
-        before = (view if dry_run else view.metadata()).get_or_none(name)
+        before = state_before(view if dry_run else view.metadata(), name)
         after = view.apply(
             body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
         )
@@ -162,8 +166,21 @@ def _await(client: DynamicClient, definitions: list[JSONObject], deadline: float
         client.crds().wait_established(definition, timeout=left)
 
 
+def state_before(view: Reading, name: str) -> JSONObject | None:
+    """Return what `outcome` compares with: the object as it is, or None."""
+    try:
+        return view.get_or_none(name)
+    except Forbidden:
+        return _UNSEEN
+
+
 def outcome(before: JSONObject | None, after: JSONObject, *, dry_run: bool) -> Outcome:
-    """Return what an apply did to an object, from its state before, whole for a dry run, and the answer."""
+    """Return what an apply did to an object, from its `state_before`, whole for a dry run, and the answer.
+
+    "applied" if that cannot be told.
+    """
+    if before is _UNSEEN:
+        return "applied"
     if before is None:
         return "created"
     if dry_run:  # stores nothing, and so leaves the resourceVersion: only the objects tell

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cli.running import Run
     from dynkube.dynamic import DynamicClient, Resource
+    from dynkube.testing import APIServer
 
 
 @pytest.fixture
@@ -164,6 +165,16 @@ class TestApply:
     def test_nothing_given(self, run: Run) -> None:
         """Without -f it says what to write."""
         assert run("apply").err.startswith("error: which manifests? For example: dynkube apply -f web.yaml")
+
+
+class TestApplyUnseen:
+    def test_who_may_not_look(self, run: Run, server: APIServer, config_maps: Resource, namespace: str) -> None:
+        """Applying takes the right to patch, not to get: what became of the object is not told then."""
+        path = f"/api/v1/namespaces/{namespace}/configmaps/a"
+        server.inject("error", method="GET", path=path, status=403, count=1)
+        shown = run("apply", "-f", "-", stdin=json.dumps(config_map("a", {"k": "v"})))
+        assert shown == (OK, "configmap/a applied\n", "")
+        assert config_maps.get("a")["data"] == {"k": "v"}
 
 
 class TestDelete:

@@ -152,6 +152,14 @@ def test_what_changed_is_said(client: DynamicClient) -> None:
     assert done(client.apply_manifests([second], field_manager="me")) == ["ConfigMap/x unchanged"]
 
 
+def test_who_may_not_look_may_apply() -> None:
+    """Applying takes the right to patch, not to get: what became of the object cannot be told then."""
+    with APIServer() as server, server.client() as client:
+        server.inject("error", method="GET", path="/api/v1/namespaces/default/configmaps/a", status=403)
+        applied = client.apply_manifests([obj("ConfigMap", "a")], field_manager="me")
+        assert done(applied) == ["ConfigMap/a applied"]
+
+
 def test_a_dry_run_tells_what_would_change(client: DynamicClient) -> None:
     """A dry run leaves the resourceVersion as it is; what would change is called configured all the same."""
     client.apply_manifests([obj("ConfigMap", "kept"), obj("ConfigMap", "changed")], field_manager="me")
