@@ -38,6 +38,8 @@ COMMANDS = (
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
     Command("explain", "dynkube.cli.explain:configure", "Show what the server's schema says of a resource's fields"),
+    Command("auth can-i", "dynkube.cli.auth:configure_can_i", "Ask whether something is allowed"),
+    Command("auth whoami", "dynkube.cli.auth:configure_whoami", "Show who the server takes you for"),
     Command("config view", "dynkube.cli.config_view:configure", "Show the merged kubeconfig, secrets hidden"),
     Command("config get-contexts", "dynkube.cli.config_read:configure_get_contexts", "Show the kubeconfig's contexts"),
     Command("config current-context", "dynkube.cli.config_read:configure_current_context", "Show the current context"),
@@ -57,7 +59,7 @@ COMMANDS = (
 )
 
 #: First words that several commands share, and their line in the help.
-GROUPS = {"config": "Show and change the kubeconfig"}
+GROUPS = {"auth": "Ask what is allowed, and to whom", "config": "Show and change the kubeconfig"}
 
 
 class Parser(argparse.ArgumentParser):
