@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli import selection
 from dynkube.cli.exits import Outcome
-from dynkube.cli.printers import print_objects
+from dynkube.cli.formats import HELP, METAVAR, answers_of, output_form
 
 if TYPE_CHECKING:
     import argparse
@@ -23,18 +23,20 @@ def add_options(parser: Parser) -> None:
     add = parser.add_argument
     add("--field-manager", default="dynkube", metavar="NAME", help="owner of the fields changed (default: %(default)s)")
     add("--dry-run", choices=("none", "server"), default="none", help="server: check, but store nothing")
-    add("-o", "--output", choices=("yaml", "json", "name"), help="print what the server answered")
+    add("-o", "--output", type=output_form, metavar=METAVAR, help=f"print what the server answered: {HELP}")
 
 
-def print_changed(one: Chosen, after: JSONObject, what: str, options: argparse.Namespace) -> None:
+def _print_changed(
+    one: Chosen, after: JSONObject, what: str, options: argparse.Namespace, show: Callable[[JSONObject], None] | None
+) -> None:
     """Say what became of one object (`deployment.apps/web scaled`), or print what the server answered.
 
     The line names the object itself, also where a subresource of it was changed.
     """
-    if options.output in {"yaml", "json"}:
-        print_objects([after], output=options.output, as_list=False)
-    elif options.output == "name":
+    if options.output == "name":
         print(f"{one.kind}/{one.name}", flush=True)
+    elif show is not None:
+        show(after)
     else:
         print(f"{one.kind}/{one.name} {what}{' (server dry run)' if options.dry_run == 'server' else ''}", flush=True)
 
@@ -48,10 +50,11 @@ def change_each(
     """
     from dynkube.cli.cluster import Cluster
 
+    show = answers_of(options.output)
     outcome = Outcome()
     with Cluster(options) as cluster:
         for one in selection.chosen(cluster, options, example=example):
             with outcome.attempt():
                 after, what = change(one)
-                print_changed(one, after, what, options)
+                _print_changed(one, after, what, options, show)
     return outcome.code

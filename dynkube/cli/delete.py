@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dynkube.cli.durations import seconds
-from dynkube.cli.exits import Outcome, UsageError, complain
+from dynkube.cli.exits import OK, Outcome, UsageError, complain
 from dynkube.cli.selection import add_options, chosen
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         for each in chosen(cluster, options, example="dynkube delete deployment web"):
             with outcome.attempt(ignore_not_found=options.ignore_not_found):
                 going.append((each, _delete(each, grace, options)))
+        if not going and outcome.code == OK and not options.ignore_not_found:
+            complain("No resources found")
         if options.wait and options.dry_run == "none":
             _wait_until_gone(going, options.timeout or None)
     return outcome.code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ INTERNAL = 70
 INTERRUPTED = 130
 #: Whoever read the output went away: 128 + SIGPIPE, said without a word.
 BROKEN_PIPE = 141
+
+#: The group after the kind at the beginning of a message, which kubectl leaves out.
+_GROUP = re.compile(r'^([A-Za-z0-9]+)\.[a-z0-9.-]+(?= ")')
 
 
 class UsageError(Exception):
@@ -113,7 +117,9 @@ def _refusal(error: StatusError) -> str:
     if reason == "Invalid":
         # Of what has neither kind nor name the server's message begins with the gap they leave.
         message = message.strip().removeprefix('"" is invalid: ')
-        return f"The request is invalid: {message}" if " is invalid" not in message else f"The {message}"
+        if " is invalid" not in message:
+            return f"The request is invalid: {message}"
+        return "The " + _GROUP.sub(r"\1", message)
     hint = f" ({error.hint})" if error.hint else ""
     return f"Error from server ({reason}): {message}{hint}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from dynkube.cli.cluster import Cluster
     from dynkube.cli.parsing import Parser
     from dynkube.discovery.explain import Field
     from dynkube.names import GroupVersionKind
@@ -32,14 +34,29 @@ def run(options: argparse.Namespace) -> int:
     from dynkube.cli.cluster import Cluster
     from dynkube.discovery.openapi import OpenAPIClient
 
-    resource, _, path = options.target.partition(".")
     with Cluster(options) as cluster:
-        kind = cluster.dyn.mapper.resolve(options.api_version, resource).gvk
+        kind, path = _kind_and_path(cluster, options)
         field = OpenAPIClient(cluster.dyn.rest).explain(kind, path)
         lines = [*_identity(kind), *_heading(field, is_kind=not path), *_fields(field, recursive=options.recursive)]
     for line in lines:
         print(line)
     return OK
+
+
+def _kind_and_path(cluster: Cluster, options: argparse.Namespace) -> tuple[GroupVersionKind, str]:
+    """Take the target apart: `deploy.spec`, or with the group after the resource `deployments.apps.spec`."""
+    from dynkube.errors import MappingError
+
+    resource, _, path = options.target.partition(".")
+    if path and options.api_version is None:
+        groups = {group.name for group in cluster.dyn.mapper.discovered().groups}
+        words = path.split(".")
+        for count in range(len(words), 0, -1):
+            group = ".".join(words[:count])
+            if group in groups:
+                with contextlib.suppress(MappingError):  # a field may be called as some group is
+                    return cluster.find(f"{resource}.{group}").gvk, ".".join(words[count:])
+    return cluster.dyn.mapper.resolve(options.api_version, resource).gvk, path
 
 
 def _identity(kind: GroupVersionKind) -> Iterator[str]:

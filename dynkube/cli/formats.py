@@ -14,10 +14,13 @@ from dynkube.objects import JSONObject
 #: Forms with a name alone; "wide" is a table.
 PLAIN = ("wide", "yaml", "json", "name")
 #: Forms that say after "=" what is printed.
-TEMPLATES = ("jsonpath", "jsonpath-file", "custom-columns")
+TEMPLATES = ("jsonpath", "jsonpath-as-json", "jsonpath-file", "custom-columns")
 #: For the help.
 METAVAR = "FORM"
-HELP = "wide, yaml, json, name, jsonpath=TEMPLATE, jsonpath-file=FILE or custom-columns=HEADING:PATH,..."
+HELP = (
+    "wide, yaml, json, name, jsonpath=TEMPLATE, jsonpath-as-json=TEMPLATE, jsonpath-file=FILE "
+    "or custom-columns=HEADING:PATH,..."
+)
 
 
 #: Prints objects; the second argument says that they were not asked for as one single object.
@@ -25,10 +28,10 @@ Show: TypeAlias = Callable[[list[JSONObject], bool], None]
 
 
 def output_form(text: str) -> str:
-    """Return `text` if it is a form (argparse's `type`); raises argparse.ArgumentTypeError."""
+    """Return the form `text` means (argparse's `type`), in any letter case; raises argparse.ArgumentTypeError."""
     form, equals, value = text.partition("=")
-    if form in PLAIN and not equals:
-        return text
+    if not equals and form.lower() in PLAIN:
+        return form.lower()
     if form not in TEMPLATES:
         raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {HELP})")
     if not value:
@@ -49,9 +52,30 @@ def show_of(output: str | None, *, managed_fields: bool, headers: bool = True) -
         return _columns(value, headers=headers)
     if form == "jsonpath-file":
         return _template(Path(value).read_text(encoding="utf-8"))
-    if form == "jsonpath":
-        return _template(value)
+    if form in {"jsonpath", "jsonpath-as-json"}:
+        return _template(value, as_json=form == "jsonpath-as-json")
     return _plain(form, managed_fields=managed_fields)
+
+
+def answers_of(output: str | None) -> Callable[[JSONObject], None] | None:
+    """Return what prints the answers of a command, one after another, in the form `output`; None: a line tells of each.
+
+    YAML is one stream of documents. Raises as `show_of`, so before anything is written.
+    """
+    show = show_of(output, managed_fields=False)
+    if show is None:
+        return None
+    first = True
+
+    def show_one(obj: JSONObject) -> None:
+        nonlocal first
+        if not first and output == "yaml":
+            print("---")
+        first = False
+        show([obj], False)
+        sys.stdout.flush()
+
+    return show_one
 
 
 def _plain(form: str, *, managed_fields: bool) -> Show:
@@ -63,11 +87,11 @@ def _plain(form: str, *, managed_fields: bool) -> Show:
     return show
 
 
-def _template(text: str) -> Show:
+def _template(text: str, *, as_json: bool = False) -> Show:
     from dynkube.cli.printers import list_of
     from dynkube.cli.template import Template
 
-    template = Template.parse(text)
+    template = Template.parse(text, as_json=as_json)
 
     def show(objects: list[JSONObject], as_list: bool) -> None:
         for body in [list_of(objects)] if as_list else objects:

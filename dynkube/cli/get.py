@@ -40,6 +40,7 @@ def configure(parser: Parser) -> None:
     parser.switch("--ignore-not-found", text="an object that does not exist is no failure")
     parser.switch("--no-headers", text="leave the heading out")
     parser.switch("--show-labels", text="add a column with all labels")
+    parser.switch("--show-kind", text="put the kind before each name, also where all are of one")
     parser.switch("--show-managed-fields", text="with -o yaml or json: keep metadata.managedFields")
     add("-L", "--label-columns", action="append", default=[], metavar="LABELS", help="add a column for each label")
     add("--subresource", metavar="NAME", help="this subresource of the objects named instead: status, scale")
@@ -91,7 +92,7 @@ def layout_of(question: Question, options: argparse.Namespace, *, prefixed: bool
     return Layout(
         wide=options.output == "wide",
         with_namespace=options.all_namespaces and question.resource.namespaced,
-        kind_prefix=f"{qualified}/" if prefixed else "",
+        kind_prefix=f"{qualified}/" if prefixed or options.show_kind else "",
         label_columns=[label for labels in options.label_columns for label in labels.split(",")],
         show_labels=options.show_labels,
     )
@@ -145,5 +146,7 @@ def _print_tables(questions: list[Question], options: argparse.Namespace) -> int
 
 def _say_nothing_found(questions: list[Question]) -> None:
     namespaces = {question.namespace for question in questions if question.resource.namespaced}
-    where = f" in {namespaces.pop()} namespace." if len(namespaces) == 1 and None not in namespaces else ""
+    everything_namespaced = all(question.resource.namespaced for question in questions)
+    one = everything_namespaced and len(namespaces) == 1 and None not in namespaces
+    where = f" in {namespaces.pop()} namespace." if one else ""
     print(f"No resources found{where}", file=sys.stderr)

@@ -6,6 +6,7 @@ path that leads nowhere prints nothing, and the values of one path are separated
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: One part of a template: what it prints of an object.
 Part: TypeAlias = Callable[[Any], str]
+
+#: What a part prints of an object, as values.
+Find: TypeAlias = Callable[[Any], list[Any]]
 
 #: What stands between braces; a brace inside quotes closes nothing.
 _ACTION = re.compile(r"""\{((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^"'{}])*)\}""", re.DOTALL)
@@ -35,13 +39,17 @@ class Template:
         self._parts = parts
 
     @classmethod
-    def parse(cls, text: str) -> Template:
-        """Return the template `text` means; raises InvalidRequestError saying what in it cannot be understood."""
+    def parse(cls, text: str, *, as_json: bool = False) -> Template:
+        """Return the template `text` means; raises InvalidRequestError saying what in it cannot be understood.
+
+        `as_json`: each of its parts prints an array of JSON, with a line for each value.
+        """
+        show = _arrayed if as_json else _spaced
         levels: list[tuple[JSONPath | None, list[Part]]] = [(None, [])]
         for piece, is_action in _tokens(text):
             parts = levels[-1][1]
             if not is_action:
-                parts.append(_text(piece))
+                parts.append(_values(_constant(piece), show))
             elif piece == "end":
                 path, inner = levels.pop()
                 if path is None:
@@ -50,9 +58,11 @@ class Template:
             elif piece == "range" or piece.startswith("range "):
                 levels.append((JSONPath.parse(piece.removeprefix("range")), []))
             elif (quoted := _QUOTED.fullmatch(piece)) is not None:
-                parts.append(_text(_unescaped(quoted[2], text)))
+                parts.append(_values(_constant(_unescaped(quoted[2], text)), show))
+            elif piece in {"", "$", "@"}:
+                parts.append(_values(_itself, show))
             else:
-                parts.append(_values(JSONPath.parse(piece)))
+                parts.append(_values(JSONPath.parse(piece).find, show))
         if len(levels) > 1:
             raise InvalidRequestError(f"JSONPath template {text!r}: {{range}} without an {{end}}")
         return cls(text, levels[0][1])
@@ -90,12 +100,24 @@ def _unescaped(quoted: str, text: str) -> str:
     return _ESCAPE.sub(one, quoted)
 
 
-def _text(text: str) -> Part:
-    return lambda _: text
+def _constant(text: str) -> Find:
+    return lambda _: [text]
 
 
-def _values(path: JSONPath) -> Part:
-    return lambda obj: " ".join(printed(value) for value in path.find(obj))
+def _itself(obj: Any) -> list[Any]:
+    return [obj]
+
+
+def _values(find: Find, show: Callable[[list[Any]], str]) -> Part:
+    return lambda obj: show(find(obj))
+
+
+def _spaced(values: list[Any]) -> str:
+    return " ".join(map(printed, values))
+
+
+def _arrayed(values: list[Any]) -> str:
+    return json.dumps(values, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _range(path: JSONPath, parts: Sequence[Part]) -> Part:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.durations import seconds
 from dynkube.cli.exits import TIMED_OUT, DeclinedError, Outcome, UsageError, complain
-from dynkube.cli.formats import HELP, METAVAR, output_form, show_of
+from dynkube.cli.formats import HELP, METAVAR, answers_of, output_form
 from dynkube.cli.selection import add_options, chosen
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     # Either letter case, as kubectl has it.
     text = options.wished.lower() if options.wished.lower() in {"create", "delete"} else options.wished
     wished = parse_condition(text)
-    show = show_of(options.output, managed_fields=False)
+    show = answers_of(options.output)
     deadline = None if options.timeout < 0 else time.monotonic() + options.timeout
     outcome = Outcome()
     some = False
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
                         outcome.code = max(outcome.code, _too_late(one, wished, wait.instead, options.timeout))
                         continue
                 if show is not None and found is not None:
-                    show([found], False)
+                    show(found)
                 else:
                     print(f"{one.kind}/{one.name} condition met", flush=True)
         if not some and text != "delete":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from dynkube.cli.exits import Outcome, UsageError
-from dynkube.cli.printers import print_objects, qualified_name
+from dynkube.cli.formats import HELP, METAVAR, answers_of, output_form
+from dynkube.cli.printers import qualified_name
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
     from dynkube.cli.cluster import Cluster
@@ -35,11 +36,23 @@ def add_options(parser: Parser) -> None:
     )
     parser.add_argument(
         "--validate",
-        choices=("strict", "warn", "ignore"),
+        nargs="?",
+        const="strict",
+        type=_validation,
         default="strict",
-        help="what the server does about unknown and duplicate fields (default: %(default)s)",
+        metavar="HOW",
+        help="what is done about unknown and duplicate fields: strict (default, also true), warn, ignore (or false)",
     )
-    parser.add_argument("-o", "--output", choices=("yaml", "json", "name"), help="print what the server answered")
+    parser.add_argument(
+        "-o", "--output", type=output_form, metavar=METAVAR, help=f"print what the server answered: {HELP}"
+    )
+
+
+def _validation(text: str) -> str:
+    how = {"true": "strict", "false": "ignore"}.get(text.lower(), text.lower())
+    if how not in {"strict", "warn", "ignore"}:
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from strict, warn, ignore)")
+    return how
 
 
 def write_each(
@@ -63,6 +76,7 @@ def write_each(
     if not options.filename:
         raise UsageError(f"which manifests? For example: dynkube {command} -f web.yaml")
     manifests = in_kind_order(read_manifests(options.filename, recursive=options.recursive))
+    options.show = answers_of(options.output)
     outcome = Outcome()
     with Cluster(options) as cluster:
         if check is not None:
@@ -80,7 +94,7 @@ def write_each(
 
 def print_written(obj: JSONObject, what: str, options: argparse.Namespace) -> None:
     """Say what became of one object (`deployment.apps/web configured`), or print it in the form asked for."""
-    if options.output:
-        print_objects([obj], output=options.output, as_list=False)
+    if options.show is not None:
+        options.show(obj)
         return
     print(f"{qualified_name(obj)} {what}{' (server dry run)' if options.dry_run == 'server' else ''}", flush=True)

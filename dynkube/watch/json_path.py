@@ -63,10 +63,10 @@ class JSONPath:
 
 
 def printed(value: Any) -> str:
-    """Return a value as kubectl prints it: strings bare, everything else as compact JSON."""
+    """Return a value as kubectl prints it: strings bare, everything else as compact JSON with its keys sorted."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 class _Reader:

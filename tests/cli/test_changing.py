@@ -68,6 +68,11 @@ class TestPatch:
         assert json.loads(shown.out)["spec"]["replicas"] == 9
         assert deployments.get("web")["spec"]["replicas"] == 1
 
+    def test_output(self, run: Run) -> None:
+        """The answer is printed in any form of `get`."""
+        shown = run("patch", "deploy", "web", "-p", '{"spec": {"replicas": 2}}', "-o", "jsonpath={.spec.replicas}")
+        assert shown == (OK, "2", "")
+
     def test_refused(self, run: Run) -> None:
         """What the server refuses is told in its words; the others are patched."""
         shown = run("patch", "deploy", "missing", "web", "-p", "{}")

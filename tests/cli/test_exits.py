@@ -80,6 +80,10 @@ class TestCodes:
                 'The Pod "a" is invalid: spec: Required value',
             ),
             (
+                {"code": 422, "reason": "Invalid", "message": 'Deployment.apps "a" is invalid: spec: Required value'},
+                'The Deployment "a" is invalid: spec: Required value',
+            ),
+            (
                 {"code": 422, "reason": "Invalid", "message": ' "" is invalid: patch: Invalid value: "x": no'},
                 'The request is invalid: patch: Invalid value: "x": no',
             ),

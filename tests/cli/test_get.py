@@ -89,6 +89,13 @@ class TestTables:
         assert everything[1].endswith("<none>")
         assert everything[2].endswith("app=web,tier=front")
 
+    def test_kinds_before_names(self, run: Run) -> None:
+        """`--show-kind` puts them there where all are of one, too."""
+        assert [line.split()[0] for line in run("get", "cm", "--show-kind", "--no-headers").lines] == [
+            "configmap/limits",
+            "configmap/settings",
+        ]
+
     def test_no_headers(self, run: Run) -> None:
         """`--no-headers` leaves the heading out."""
         assert len(run("get", "cm", "--no-headers").lines) == 2
@@ -106,6 +113,10 @@ class TestTables:
         shown = run("get", "secrets")
         assert (shown.code, shown.out) == (OK, "")
         assert shown.err == f"No resources found in {namespace} namespace.\n"
+
+    def test_nothing_found_anywhere(self, run: Run) -> None:
+        """Where something without a namespace was looked for as well, none is named."""
+        assert run("get", "pv,pvc").err == "No resources found\n"
 
     def test_from_file(self, run: Run, tmp_path: Path) -> None:
         """`-f` asks for the objects a manifest names."""

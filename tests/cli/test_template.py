@@ -42,6 +42,7 @@ POD = {
         ("{range .spec.containers[*]}[{range .missing[*]}x{end}{.name}]{end}", "[a][b]"),
         ("{range .spec}{range .containers[*]}{.name}{end}{.replicas}{end}", "ab3"),
         ('{"a\\"}b"}', 'a"}b'),
+        ("{range .spec.containers[*]}{@}{end}", '{"image":"x:1","name":"a"}{"image":"y:2","name":"b"}'),
         ("{'single'}", "single"),
         ("", ""),
     ],
@@ -49,6 +50,29 @@ POD = {
 def test_what_a_template_prints(template: str, printed: str) -> None:
     """Text stands for itself, a path for its values, a range for its parts once a value."""
     assert Template.parse(template).render(POD) == printed
+
+
+@pytest.mark.parametrize("template", ["{}", "{@}", "{$}"])
+def test_the_whole_object(template: str) -> None:
+    """A path that goes nowhere is the object itself, its keys sorted."""
+    printed = Template.parse(template).render(POD)
+    assert json.loads(printed) == POD
+    assert list(json.loads(printed)) == ["metadata", "spec"]
+
+
+@pytest.mark.parametrize(
+    ("template", "arrays"),
+    [
+        ("{.metadata.name}", [["web"]]),
+        ("{.spec.containers[*].name}", [["a", "b"]]),
+        ("{.missing}", [[]]),
+        ("{.spec.replicas} and {.spec.on}", [[3], [" and "], [True]]),
+    ],
+)
+def test_as_json(template: str, arrays: list[list[object]]) -> None:
+    """Each part prints an array of its values, and nothing loses its type."""
+    expected = "".join(json.dumps(array, indent=4) + "\n" for array in arrays)
+    assert Template.parse(template, as_json=True).render(POD) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,7 +84,6 @@ def test_what_a_template_prints(template: str, printed: str) -> None:
         ("{end}", "without a {range}"),
         ("{range .a[*]}x", "without an {end}"),
         ("{range}{end}", "names nothing"),
-        ("{}", "names nothing"),
         ("{.a[}", "'['"),
         ('{"\\q"}', "stands for no character"),
         ("{.a b}", "is not understood"),

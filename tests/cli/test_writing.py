@@ -9,6 +9,7 @@ import pytest
 
 from cli.objects import config_map, deployment
 from dynkube.cli.exits import OK, REFUSED, TIMED_OUT, USAGE
+from dynkube.objects import load_manifests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,26 @@ class TestCreate:
         """`-o` prints what the server made of it."""
         shown = run("create", "-f", "-", "-o", "json", stdin=json.dumps(config_map("a")))
         assert json.loads(shown.out)["metadata"]["uid"]
+
+    def test_output_of_several(self, run: Run) -> None:
+        """Several are documents of one stream, and every form `get` has can be asked for."""
+        documents = "\n---\n".join(json.dumps(config_map(name, {"k": name})) for name in ("a", "b"))
+        shown = run("create", "-f", "-", "-o", "yaml", "--dry-run=server", stdin=documents)
+        assert [obj["metadata"]["name"] for obj in load_manifests(shown.out)] == ["a", "b"]
+        shown = run("create", "-f", "-", "-o", "jsonpath={.data.k} ", stdin=documents)
+        assert shown == (OK, "a b ", "")
+
+    def test_output_that_makes_no_sense(self, run: Run, config_maps: Resource) -> None:
+        """A template that cannot be understood is refused before anything is written."""
+        shown = run("create", "-f", "-", "-o", "jsonpath={.data", stdin=json.dumps(config_map("a")))
+        assert (shown.code, shown.out) == (USAGE, "")
+        assert not config_maps.exists("a")
+
+    @pytest.mark.parametrize(("word", "code"), [("true", REFUSED), ("false", OK), ("Strict", REFUSED), ("ignore", OK)])
+    def test_validation_words(self, run: Run, word: str, code: int) -> None:
+        """`--validate` takes kubectl's truth values, too: true is strict."""
+        wrong = json.dumps({**config_map("a"), "daat": {"k": "v"}})
+        assert run("create", "-f", "-", f"--validate={word}", stdin=wrong).code == code
 
     def test_unknown_fields_are_refused(self, run: Run) -> None:
         """A misspelt field is an error unless told otherwise, since nobody meant it."""
@@ -203,6 +224,11 @@ class TestDelete:
         config_maps.create(config_map("a"))
         config_maps.create(config_map("b"))
         assert run("delete", "cm", "--all", "-o", "name").lines == ["configmap/a", "configmap/b"]
+
+    def test_nothing_selected(self, run: Run) -> None:
+        """A selection without objects is no failure, and is said: it may be mistyped."""
+        assert run("delete", "cm", "-l", "app=nosuch") == (OK, "", "No resources found\n")
+        assert run("delete", "cm", "-l", "app=nosuch", "--ignore-not-found") == (OK, "", "")
 
     def test_by_manifest(self, run: Run, config_maps: Resource) -> None:
         """`-f` deletes what a manifest names."""

@@ -106,10 +106,17 @@ def test_true_is_not_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("a", "a"), (3, "3"), (True, "true"), (None, "null"), ({"a": [1]}, '{"a":[1]}')]
+    ("value", "text"),
+    [
+        ("a", "a"),
+        (3, "3"),
+        (True, "true"),
+        (None, "null"),
+        ({"b": {"d": 1, "c": []}, "a": [1]}, '{"a":[1],"b":{"c":[],"d":1}}'),
+    ],
 )
 def test_prints_as_kubectl_does(value: Any, text: str) -> None:
-    """Strings are bare, everything else is compact JSON."""
+    """Strings are bare, everything else is compact JSON, its keys sorted."""
     assert printed(value) == text
 
 
