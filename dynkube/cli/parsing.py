@@ -28,6 +28,7 @@ COMMANDS = (
     Command("get", "dynkube.cli.get:configure", "Show one or many objects of any resource"),
     Command("create", "dynkube.cli.create:configure", "Create objects from files or standard input"),
     Command("apply", "dynkube.cli.apply:configure", "Apply objects from files or standard input (server-side)"),
+    Command("replace", "dynkube.cli.replace:configure", "Replace objects by what files or standard input say"),
     Command("patch", "dynkube.cli.patch:configure", "Change parts of objects"),
     Command("scale", "dynkube.cli.scale:configure", "Change how many replicas there are"),
     Command("label", "dynkube.cli.labels:configure_label", "Set and remove labels"),

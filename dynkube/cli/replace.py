@@ -1,0 +1,48 @@
+"""`dynkube replace`: objects that exist become what manifests say, and nothing else stays of them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import TYPE_CHECKING
+
+from dynkube.cli.writing import add_options, print_written, write_each
+from dynkube.objects import nested_get
+
+if TYPE_CHECKING:
+    import argparse
+
+    from dynkube.cli.cluster import Cluster
+    from dynkube.cli.parsing import Parser
+    from dynkube.objects import JSONObject
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options of `replace`."""
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replace what every manifest names; returns the exit code."""
+    return write_each(options, "replace", functools.partial(_replace, options))
+
+
+def _replace(options: argparse.Namespace, cluster: Cluster, manifest: JSONObject) -> None:
+    from dynkube.dynamic.bodies import name_of
+    from dynkube.errors import Forbidden
+
+    view = cluster.view_of(manifest)
+    name = name_of(manifest, why="replace replaces the object of that name")
+    if not nested_get(manifest, "metadata", "resourceVersion"):
+        # Custom kinds cannot be updated without a version. One that is in the manifest is meant: the server compares.
+        with contextlib.suppress(Forbidden):
+            version = view.get(name)["metadata"]["resourceVersion"]
+            manifest = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
+    replaced = view.update(
+        manifest,
+        field_manager=options.field_manager,
+        dry_run=options.dry_run == "server",
+        field_validation=options.validate.capitalize(),
+    )
+    print_written(replaced, "replaced", options)
