@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,12 @@ class Cluster:
         if not resource.namespaced:
             return view
         return view.all_namespaces() if namespace is None else view.namespace(namespace)
+
+    def require_namespace(self, namespace: str | None) -> None:
+        """Raise NotFound if that is what is missing where an object was not found; who may not look is told nothing."""
+        if namespace is not None:
+            with contextlib.suppress(dynkube.Forbidden):
+                self.dyn.resource("v1", "namespaces").get(namespace)
 
     def view_of(self, manifest: JSONObject) -> Resource:
         """Return the view `manifest` belongs to: in its own namespace, which `--namespace` must not contradict."""

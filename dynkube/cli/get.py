@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from dynkube.cli.formats import HELP, METAVAR, output_form, show_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from dynkube.cli.cluster import Cluster
     from dynkube.cli.formats import Show
     from dynkube.cli.parsing import Parser
     from dynkube.cli.questions import Question
@@ -79,8 +82,8 @@ def run(options: argparse.Namespace) -> int:
 
             return watch(questions, options, show)
         if show is not None:
-            return _print_objects(questions, options, show)
-        return _print_tables(questions, options)
+            return _print_objects(cluster, questions, options, show)
+        return _print_tables(cluster, questions, options)
 
 
 def layout_of(question: Question, options: argparse.Namespace, *, prefixed: bool) -> Layout:
@@ -98,13 +101,25 @@ def layout_of(question: Question, options: argparse.Namespace, *, prefixed: bool
     )
 
 
-def _print_objects(questions: list[Question], options: argparse.Namespace, show: Show) -> int:
+@contextlib.contextmanager
+def _answered(cluster: Cluster, question: Question) -> Iterator[None]:
+    """Say of the namespace that it is missing, not of its objects, if it is."""
+    from dynkube.errors import NotFound
+
+    try:
+        yield
+    except NotFound:
+        cluster.require_namespace(question.namespace)
+        raise
+
+
+def _print_objects(cluster: Cluster, questions: list[Question], options: argparse.Namespace, show: Show) -> int:
     from dynkube.cli.sorting import sorted_by
 
     objects: list[JSONObject] = []
     outcome = Outcome()
     for question in questions:
-        with outcome.attempt(ignore_not_found=options.ignore_not_found):
+        with outcome.attempt(ignore_not_found=options.ignore_not_found), _answered(cluster, question):
             objects += question.objects()
     single = len(questions) == 1 and questions[0].name is not None
     if options.sort_by:
@@ -114,7 +129,7 @@ def _print_objects(questions: list[Question], options: argparse.Namespace, show:
     return outcome.code
 
 
-def _print_tables(questions: list[Question], options: argparse.Namespace) -> int:
+def _print_tables(cluster: Cluster, questions: list[Question], options: argparse.Namespace) -> int:
     from dynkube.cli.sorting import sorted_by
 
     outcome = Outcome()
@@ -122,7 +137,7 @@ def _print_tables(questions: list[Question], options: argparse.Namespace) -> int
     printed: set[GroupVersionResource] = set()
     columns = Columns()
     for question in questions:
-        with outcome.attempt(ignore_not_found=options.ignore_not_found):
+        with outcome.attempt(ignore_not_found=options.ignore_not_found), _answered(cluster, question):
             layout = layout_of(question, options, prefixed=prefixed)
             tables = list(question.tables(with_objects=bool(options.sort_by)))
             listed = [row for table in tables for row in table]
@@ -133,9 +148,9 @@ def _print_tables(questions: list[Question], options: argparse.Namespace) -> int
                 continue
             if question.resource.gvr not in printed:
                 columns = Columns()
-                if printed:
-                    print()
                 if not options.no_headers:
+                    if printed:
+                        print()
                     rows.insert(0, layout.heading(tables[0].columns))
             print("\n".join(columns.lines(rows)))
             printed.add(question.resource.gvr)

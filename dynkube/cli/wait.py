@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -86,15 +85,12 @@ def _present(cluster: Cluster, one: Chosen) -> JSONObject:
 
     A condition of an object that does not exist is a mistake, not something to wait for.
     """
-    from dynkube.errors import Forbidden, NotFound
+    from dynkube.errors import NotFound
 
     try:
         return one.view.get(one.name)
     except NotFound:
-        namespace = cluster.scope(one.resource)
-        if namespace is not None:
-            with contextlib.suppress(Forbidden):
-                cluster.dyn.resource("v1", "namespaces").get(namespace)
+        cluster.require_namespace(cluster.scope(one.resource))
         raise
 
 

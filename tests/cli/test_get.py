@@ -89,6 +89,12 @@ class TestTables:
         assert everything[1].endswith("<none>")
         assert everything[2].endswith("app=web,tier=front")
 
+    def test_no_headers_of_several_tables(self, run: Run) -> None:
+        """Nothing but rows then: no blank line between the tables of two kinds, which scripts would count."""
+        lines = run("get", "cm,ns", "--no-headers").lines
+        assert all(lines)
+        assert {line.partition("/")[0] for line in lines} == {"configmap", "namespace"}
+
     def test_kinds_before_names(self, run: Run) -> None:
         """`--show-kind` puts them there where all are of one, too."""
         assert [line.split()[0] for line in run("get", "cm", "--show-kind", "--no-headers").lines] == [
@@ -113,6 +119,12 @@ class TestTables:
         shown = run("get", "secrets")
         assert (shown.code, shown.out) == (OK, "")
         assert shown.err == f"No resources found in {namespace} namespace.\n"
+
+    @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
+    def test_missing_namespace(self, run: Run, form: list[str]) -> None:
+        """Where the namespace of an object is what is missing, that is said."""
+        shown = run("get", "cm", "settings", "-n", "nosuch", *form)
+        assert shown == (REFUSED, "", 'Error from server (NotFound): namespaces "nosuch" not found\n')
 
     def test_nothing_found_anywhere(self, run: Run) -> None:
         """Where something without a namespace was looked for as well, none is named."""
