@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _AUTHORIZATION = "authorization.k8s.io/v1"
 _AUTHENTICATION = "authentication.k8s.io/v1"
+#: What rules are about although no server serves it: whom one may impersonate.
+_NOT_SERVED = frozenset({"users", "groups", "uids"})
 
 
 def configure_can_i(parser: Parser) -> None:
@@ -101,7 +103,8 @@ def _attributes(cluster: Cluster, options: argparse.Namespace) -> JSONObject:
         found = cluster.find(text)
     except MappingError:
         resource, _, group = text.partition(".")
-        print(f"Warning: the server doesn't have a resource type '{text}'", file=sys.stderr)
+        if text not in _NOT_SERVED:
+            print(f"Warning: the server doesn't have a resource type '{text}'", file=sys.stderr)
         return {**attributes, "group": group, "resource": resource, "namespace": namespace}
     if not found.namespaced and namespace:
         print(f"Warning: resource '{found.name}' is not namespace scoped", file=sys.stderr)

@@ -67,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
 
         return print_raw(options)
     watching = options.watch or options.watch_only
+    if options.output_watch_events and not watching:
+        raise UsageError("--output-watch-events goes with -w and --watch-only")
     if watching and options.subresource:
         raise UsageError("--subresource cannot be watched: leave it out, or -w")
     if watching and options.sort_by:

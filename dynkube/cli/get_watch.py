@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def watch(questions: Sequence[Question], options: argparse.Namespace, show: Show
     if options.output_watch_events and (options.output or "").partition("=")[0] in {"name", "custom-columns"}:
         raise UsageError("--output-watch-events goes with tables, json, yaml and jsonpath")
     if show is not None:
-        return _watch_objects(questions[0], options, show)
+        events_as_lines = options.output_watch_events and options.output == "json"
+        return _watch_objects(questions[0], options, _print_line if events_as_lines else show)
     return _watch_tables(questions[0], options)
 
 
@@ -73,6 +75,12 @@ def show_changed(obj: JSONObject, output: str, show: Show) -> None:
         print("---")
     show([obj], False)
     sys.stdout.flush()
+
+
+def _print_line(objects: list[JSONObject], _: bool) -> None:
+    """Print each on a line of its own, as the server sends events: whoever reads them reads lines."""
+    for obj in objects:
+        print(json.dumps(obj, separators=(",", ":"), ensure_ascii=False))
 
 
 def _named(kind: str, obj: JSONObject, options: argparse.Namespace) -> JSONObject:

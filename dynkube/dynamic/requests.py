@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic import bodies, options
 from dynkube.errors import InvalidRequestError, NamespaceRequiredError
-from dynkube.rest.bodies import encode_applied, encode_body
+from dynkube.rest.json_text import encode_applied, encode_body
 from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport import HTTPRequest
 

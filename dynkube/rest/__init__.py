@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dynkube.rest.bodies import encode_applied, encode_body
 from dynkube.rest.client import RESTClient
 from dynkube.rest.events import EventStream
+from dynkube.rest.json_text import encode_applied, encode_body
 from dynkube.rest.paths import encode_query, quote_segment, resource_path
 from dynkube.rest.request import PATCH_TYPES, Request, Result, patch_media_type
 

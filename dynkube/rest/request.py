@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dynkube.config import UNSET, Timeout
 from dynkube.errors import InvalidNameError, InvalidRequestError
 from dynkube.names import GroupVersion
-from dynkube.rest.bodies import encode_applied, encode_body
 from dynkube.rest.decoding import check_status, decode_object
+from dynkube.rest.json_text import encode_applied, encode_body
 from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport.messages import HTTPRequest, HTTPResponse
 

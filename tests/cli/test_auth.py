@@ -70,6 +70,10 @@ class TestCanI:
         shown = run("auth", "can-i", "get", "nosuch.example.com")
         assert shown == (OK, "yes\n", "Warning: the server doesn't have a resource type 'nosuch.example.com'\n")
 
+    def test_whom_one_may_impersonate(self, run: Run) -> None:
+        """Users and groups are no resources of the server, and still what rules may be about."""
+        assert run("auth", "can-i", "impersonate", "users") == (OK, "yes\n", "")
+
     def test_what_has_no_namespace(self, run: Run) -> None:
         """It is asked about in the scope of the cluster: a role of the namespace says nothing of it."""
         shown = run("auth", "can-i", "get", "nodes", "--as=jane")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -93,6 +94,20 @@ class TestGetWatch:
             assert out.readline() == "ADDED a\n"
             config_maps.delete("a")
             assert out.readline() == "DELETED a\n"
+
+    def test_events_as_lines(self, run: Run, config_maps: Resource) -> None:
+        """As JSON each event is one line, for programs that read it as it comes."""
+        config_maps.create(config_map("a", {"k": "v"}))
+        words = ["get", "cm", "-w", "--output-watch-events", "-o", "json", "--request-timeout=300ms"]
+        (line,) = run(*words).lines
+        event = json.loads(line)
+        assert (event["type"], event["object"]["data"]) == ("ADDED", {"k": "v"})
+        assert "managedFields" not in line
+
+    def test_events_without_a_watch(self, run: Run) -> None:
+        """Events are of a watch."""
+        shown = run("get", "cm", "--output-watch-events")
+        assert (shown.code, shown.out) == (USAGE, "")
 
     @pytest.mark.parametrize(
         ("words", "message"),
