@@ -6,9 +6,12 @@ import gc
 import json
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Writes the body of every request.
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -38,10 +41,9 @@ def encode_applied(body: Any) -> bytes:
     return _written(body, lambda: _with_marked_keys(json.loads(text)))
 
 
-def _written(body: Any, write: Any) -> bytes:
+def _written(body: Any, write: Callable[[], str]) -> bytes:
     try:
-        text: str = write()
-        return text.encode()
+        return write().encode()
     except (TypeError, ValueError, RecursionError) as error:
         place = _unencodable(body) if not isinstance(error, RecursionError) else ""
         raise InvalidRequestError(f"the body cannot be written as JSON{place}: {error}") from error

@@ -104,6 +104,16 @@ def test_api_versions(recent: Kubectl, capsys: pytest.CaptureFixture[str]) -> No
         ["cm", "--sort-by=.data.long"],
         ["cm", "--sort-by={.metadata.name}", "-o", "name"],
         ["deploy", "--sort-by=.spec.replicas"],
+        ["deploy", "web", "--subresource=status"],
+        ["deploy", "web", "--subresource=scale", "-o", "yaml"],
+        ["cm", "--show-kind"],
+        ["cm,deploy", "--no-headers"],
+        ["cm", "a", "-o", "jsonpath={}"],
+        ["cm", "a", "-o", "jsonpath={.metadata}"],
+        ["cm", "-o", "jsonpath-as-json={.items[*].metadata.name}"],
+        ["cm", "a", "-n", "nosuch"],
+        ["--raw", "/healthz"],
+        ["--raw", "/api/v1/namespaces/nosuch"],
     ],
     ids=" ".join,
 )
@@ -125,6 +135,25 @@ def test_get(recent: Kubectl, words: list[str], capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     "words",
     [
+        ["can-i", "get", "pods"],
+        ["can-i", "get", "pods", "--as=jane"],
+        ["can-i", "get", "deploy/web", "--subresource=scale", "--as=jane"],
+        ["can-i", "get", "/healthz", "--as=jane"],
+        ["can-i", "*", "*", "-q"],
+        ["can-i", "impersonate", "users"],
+        ["whoami", "--as=jane", "--as-group=dev"],
+    ],
+    ids=" ".join,
+)
+def test_auth(recent: Kubectl, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same answers, and the same exit codes."""
+    theirs, ours = both(recent, capsys, "auth", *words)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ["label", "deploy", "web", "tier=front"],
         ["label", "deploy", "web", "db", "app-"],
         ["label", "deploy", "-l", "app=web", "tier=front"],
@@ -136,6 +165,11 @@ def test_get(recent: Kubectl, words: list[str], capsys: pytest.CaptureFixture[st
         ["patch", "deploy", "web", "--type=merge", "-p", '{"spec":{"replicas":2}}'],
         ["patch", "deploy", "web", "--type=json", "-p", '[{"op":"replace","path":"/spec/replicas","value":2}]'],
         ["patch", "deploy", "missing", "-p", "{}"],
+        ["patch", "deploy", "web", "-p", '{"spec":{"replicas":2}}', "-o", "jsonpath={.spec.replicas}"],
+        ["patch", "deploy", "web", "-p", '{"spec":{"replicas":-1}}'],
+        ["delete", "deploy", "web", "--force"],
+        ["delete", "deploy", "web", "db", "--now", "-o", "name"],
+        ["delete", "deploy", "web", "--dry-run=server", "--force"],
     ],
     ids=" ".join,
 )
