@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 from dynkube.cli.durations import seconds
-from dynkube.cli.exits import OK, Outcome, UsageError, complain
+from dynkube.cli.exits import OK, TIMED_OUT, Outcome, UsageError, complain
 from dynkube.cli.selection import add_options, chosen
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         if not going and outcome.code == OK and not options.ignore_not_found:
             complain("No resources found")
         if options.wait and options.dry_run == "none":
-            _wait_until_gone(going, options.timeout or None)
+            outcome.code = max(outcome.code, _wait_until_gone(going, options.timeout or None))
     return outcome.code
 
 
@@ -101,10 +102,25 @@ def _delete(one: Chosen, grace_period: int | None, options: argparse.Namespace) 
     return uid
 
 
-def _wait_until_gone(going: list[tuple[Chosen, str | None]], timeout: float | None) -> None:
-    from dynkube.watch import deleted, wait_for
+def _wait_until_gone(going: list[tuple[Chosen, str | None]], timeout: float | None) -> int:
+    """Wait for all of them, together `timeout` seconds; say what is still there and return the exit code."""
+    from dynkube.errors import Forbidden, MethodNotAllowed, UnsupportedVerbError, WaitTimeoutError
+    from dynkube.watch import Wait, deleted
 
     deadline = None if timeout is None else time.monotonic() + timeout
+    code = OK
     for one, uid in going:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        wait_for(one.view.lister_watcher(field_selector={"metadata.name": one.name}), deleted(uid), timeout=left)
+        source = one.view.lister_watcher(field_selector={"metadata.name": one.name})
+        # Who may delete need not be allowed to look: the server has taken the deletion, which is what was asked for.
+        with (
+            contextlib.suppress(Forbidden, MethodNotAllowed, UnsupportedVerbError),
+            Wait(source, deleted(uid), timeout=left) as wait,
+        ):
+            try:
+                wait.result()
+            except WaitTimeoutError:
+                instead = f": {wait.instead}" if wait.instead else ""
+                complain(f"error: timed out waiting for the condition on {one.kind}/{one.name}{instead}")
+                code = TIMED_OUT
+    return code

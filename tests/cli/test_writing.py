@@ -251,6 +251,28 @@ class TestDelete:
         assert shown.err.count("\n") == 1
         config_maps.patch("a", {"metadata": {"finalizers": None}})
 
+    def test_too_late(self, run: Run, config_maps: Resource) -> None:
+        """Each that is still there has its line, in kubectl's words and with what holds it."""
+        for name in ("a", "b"):
+            config_maps.create(config_map(name, finalizers=["example.com/hold"]))
+        config_maps.create(config_map("c"))
+        shown = run("delete", "cm", "a", "b", "c", "--timeout=100ms")
+        assert shown.code == TIMED_OUT
+        assert shown.err.splitlines() == [
+            f"error: timed out waiting for the condition on configmap/{name}: "
+            "it is being deleted, and held by the finalizers example.com/hold"
+            for name in ("a", "b")
+        ]
+        for name in ("a", "b"):
+            config_maps.patch(name, {"metadata": {"finalizers": None}})
+
+    def test_who_may_not_look(self, run: Run, server: APIServer, config_maps: Resource, namespace: str) -> None:
+        """Deleting takes no right to list: without it nothing is waited for, and nothing has failed."""
+        config_maps.create(config_map("a"))
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        server.inject("error", method="GET", path=path, status=403, count=1)
+        assert run("delete", "cm", "a") == (OK, 'configmap "a" deleted\n', "")
+
     def test_not_waiting(self, run: Run, config_maps: Resource) -> None:
         """`--wait=false` returns when the server has accepted the deletion."""
         config_maps.create(config_map("a", finalizers=["example.com/hold"]))
