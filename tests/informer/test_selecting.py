@@ -47,9 +47,10 @@ class _Scene:
 
 @pytest.fixture
 def scene() -> Iterator[_Scene]:
-    """Return a scene whose informer runs."""
+    """Return a scene whose informer has its initial state, which is empty: what comes now is no part of it."""
     scene = _Scene()
     with scene.informer:
+        assert scene.informer.wait_for_sync()
         yield scene
 
 
