@@ -64,6 +64,11 @@ EXPECTED = {
         "conflict about .data.color",
         "forced: red",
     ],
+    "validation_rules": [
+        "{'size': 9} -> spec.size: Invalid value: no size is above 5",
+        "{'largest': 4} -> spec.largest: Invalid value: 4: it only grows",
+        "{'largest': 9, 'size': 9} -> fits",
+    ],
     "wait_for_condition": ["phase: Done", "not ready; last seen with {'phase': 'Done'}", "gone"],
     "watch_changes": [
         "ADDED dynkube-watched",

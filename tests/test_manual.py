@@ -54,6 +54,29 @@ def deployment(name: str) -> dict[str, Any]:
     }
 
 
+HAT = {
+    "type": "object",
+    "properties": {"size": {"type": "integer"}, "largest": {"type": "integer"}},
+    "x-kubernetes-validations": [{"rule": "self.size <= self.largest"}],
+}
+HATS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "hats.stable.example.com"},
+    "spec": {
+        "group": "stable.example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "hats", "singular": "hat", "kind": "Hat"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": HAT}}},
+            }
+        ],
+    },
+}
 SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"colour": "blue"}}
 POD = {
     "apiVersion": "v1",
@@ -67,6 +90,8 @@ POD = {
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make the folder and the cluster in which the page's lines are typed."""
     (tmp_path / "manifests").mkdir()
+    (tmp_path / "crds").mkdir()
+    (tmp_path / "crds" / "hats.json").write_text(json.dumps(HATS))
     (tmp_path / "manifests" / "settings.json").write_text(json.dumps(SETTINGS))
     (tmp_path / "web.yaml").write_text(json.dumps(deployment("web")))
     (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")

@@ -21,7 +21,7 @@ from dynkube.testing.objects.advice import advice
 from dynkube.testing.objects.decoding import decode, redecode
 from dynkube.testing.objects.defaults import apply_defaults
 from dynkube.testing.objects.go_shape import shape
-from dynkube.testing.objects.pruning import prune
+from dynkube.testing.objects.pruning import drop_nulls, prune
 from dynkube.testing.objects.validation import validate
 from dynkube.testing.patches import json_patch, managed_fields, merge_patch, server_side_apply, strategic_patch
 from dynkube.testing.resources.crds import check_creatable
@@ -93,7 +93,7 @@ def decoded(call: Call, resource: Resource, options: WriteOptions) -> dict[str, 
     call.warnings += warnings
     if not isinstance(obj.get("metadata"), dict):
         obj["metadata"] = {}
-    return obj
+    return drop_nulls(obj, call.cluster.schema_of(resource))
 
 
 def check_namespace(call: Call, metadata: dict[str, Any]) -> None:
@@ -196,7 +196,7 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     rules.prepare_create(obj, _others(cluster, resource))
     shape(obj, schema)
     _set_fields(obj, fields)
-    causes = validate(obj, None, resource, schema)
+    causes = validate(obj, None, resource, schema, warnings=change.warnings)
     if causes:
         raise failures.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), causes)
     change.warnings.extend(advice(obj, None, resource, schema))
@@ -324,7 +324,8 @@ def replace(
     _set_fields(obj, fields)
     if change.subresource not in STATUS_PARTS and rules.has_generation and rules.spec_changed(obj, old):
         metadata["generation"] = previous.get("generation", 0) + 1
-    causes = validate(obj, old, resource, schema, subresource=change.subresource if resource.custom else part)
+    part = change.subresource if resource.custom else part
+    causes = validate(obj, old, resource, schema, subresource=part, warnings=change.warnings)
     if causes:
         raise failures.invalid(resource.group, resource.kind, metadata["name"], causes)
     change.warnings.extend(advice(obj, old, resource, schema))
@@ -385,6 +386,7 @@ def patch(call: Call, resource: Resource) -> ObjectAnswer:
             found=go_json.duplicates(parsed),
         )
         call.warnings += warnings
+        drop_nulls(obj, schema)
         if not isinstance(obj.get("metadata"), dict):
             obj["metadata"] = {}
         _check_patched_name(call, obj["metadata"])

@@ -22,6 +22,7 @@ FORBIDDEN = "FieldValueForbidden"
 NOT_FOUND = "FieldValueNotFound"
 TOO_LONG = "FieldValueTooLong"
 TOO_MANY = "FieldValueTooMany"
+INTERNAL = "InternalError"
 FIELD_MANAGER_CONFLICT = "FieldManagerConflict"
 
 _CODE_OF_REASON = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.testing.kinds import selectable_paths
 from dynkube.testing.kinds.structural_rules import structural
 from dynkube.testing.objects import formats
+from dynkube.testing.objects.schemas import declares_rules
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
@@ -158,12 +159,16 @@ def _schema(schema: dict[str, Any], path: str, report: Report) -> None:
     if root is None:
         report.required(here)
         return
-    kind = root.get("type")
+    before, kind = len(report.causes), root.get("type")
     if not kind:
         report.required(f"{here}.type", "must not be empty at the root")
     elif kind != "object":
         report.invalid(f"{here}.type", kind, "must be object at the root")
     structural(root, here, report, root=True)
+    if len(report.causes) == before and declares_rules(root):
+        from dynkube.testing.cel import definitions
+
+        definitions.check(root, here, report)
 
 
 def _column(column: dict[str, Any], path: str, report: Report) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.objects import schema_rules
+from dynkube.testing.objects import go_patterns, schema_rules
 from dynkube.testing.objects.pruning import unknown_fields
 from dynkube.testing.objects.schemas import Schema
 
@@ -43,6 +43,7 @@ _VALUES_ONLY = {
     "x-kubernetes-list-type": "must be undefined to be structural",
     "x-kubernetes-map-type": "must be undefined to be structural",
     "x-kubernetes-preserve-unknown-fields": "must be false to be structural",
+    "x-kubernetes-validations": "must be empty to be structural",
 }
 #: The one place where types may stand below anyOf: how generators spell "integer or string".
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
@@ -217,7 +218,7 @@ def _values(schema: dict[str, Any], path: str, report: Report) -> None:
     """Check the pattern, and that the default fits the schema it stands in."""
     pattern = schema.get("pattern")
     if pattern:
-        problem = schema_rules.pattern_problem(pattern)
+        problem = go_patterns.problem(pattern)
         if problem:
             why = f"must be a valid regular expression, but isn't: {problem}"
             report.invalid(f"{path}.pattern", pattern, why)

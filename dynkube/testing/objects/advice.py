@@ -1,4 +1,4 @@
-"""Warnings about objects that are stored nevertheless: doubtful content, and content this server cannot check."""
+"""Warnings about objects that are stored nevertheless: doubtful content, and formats no server checks."""
 
 from __future__ import annotations
 
@@ -118,14 +118,12 @@ def _container(container: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _definition(schema: Any, path: str) -> Iterator[str]:
-    """Tell which parts of a schema are not looked at: unknown formats, and rules in CEL."""
+    """Tell which formats of a schema are not looked at, as the server does not know them."""
     if not isinstance(schema, dict):
         return
     form = schema.get("format")
     if form and form not in KNOWN_FORMATS:
         yield f'unrecognized format "{form}"'
-    if schema.get("x-kubernetes-validations"):
-        yield f"{path}.x-kubernetes-validations: CEL rules are not evaluated by this server"
     for name, inner in (schema.get("properties") or {}).items():
         yield from _definition(inner, f"{path}.properties[{name}]")
     for key in ("items", "additionalProperties"):

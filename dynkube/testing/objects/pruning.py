@@ -1,4 +1,4 @@
-"""Pruning of custom objects: fields no structural schema declares are dropped before anything is stored."""
+"""Pruning of custom objects: fields no structural schema declares, and nulls that are no value, are dropped."""
 
 from __future__ import annotations
 
@@ -24,6 +24,34 @@ def prune(obj: dict[str, Any], schema: Schema | None) -> dict[str, Any]:
     if schema is not None and schema.custom:
         _prune_object(obj, schema, root=True)
     return obj
+
+
+def drop_nulls(obj: dict[str, Any], schema: Schema | None) -> dict[str, Any]:
+    """Drop the nulls a custom object was sent with where null is no value and there is no default, in place.
+
+    Objects that are applied keep theirs, which validation then refuses (apiextensions ``schema/defaulting``).
+    """
+    if schema is not None and schema.custom:
+        _drop_nulls(obj, schema)
+    return obj
+
+
+def _drop_nulls(value: Any, schema: Schema) -> None:
+    if isinstance(value, list):
+        if schema.items is not None:
+            for element in value:
+                _drop_nulls(element, schema.items)
+        return
+    if not isinstance(value, dict):
+        return
+    for key in list(value):
+        field = schema.field(key)
+        if field is None or not field.custom:
+            continue
+        if value[key] is not None:
+            _drop_nulls(value[key], field)
+        elif not field.nullable and "default" not in field.raw:
+            del value[key]
 
 
 def _prune_object(value: dict[str, Any], schema: Schema, *, root: bool) -> None:

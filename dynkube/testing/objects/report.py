@@ -42,13 +42,21 @@ class Report:
         """Say that the value breaks a rule."""
         self._add(failures.INVALID, path, f"Invalid value: {show(value)}: {why}")
 
+    def broken(self, path: str, why: str) -> None:
+        """Say that the value, too large to be shown, breaks a rule."""
+        self._add(failures.INVALID, path, f"Invalid value: {why}")
+
+    def internal(self, path: str, why: str) -> None:
+        """Say that the server could not do its part."""
+        self._add(failures.INTERNAL, path, f"Internal error: {why}")
+
     def mistyped(self, path: str, value: Any, why: str) -> None:
         """Say that the value has the wrong type."""
         self._add(failures.TYPE_INVALID, path, f"Invalid value: {show(value)}: {why}")
 
-    def duplicate(self, path: str, value: Any) -> None:
-        """Say that the value is there already."""
-        self._add(failures.DUPLICATE, path, f"Duplicate value: {show(value)}")
+    def duplicate(self, path: str, value: Any, *, omitted: bool = False) -> None:
+        """Say that the value is there already; ``omitted`` leaves it out, as it is too large to be shown."""
+        self._add(failures.DUPLICATE, path, "Duplicate value" if omitted else f"Duplicate value: {show(value)}")
 
     def unsupported(self, path: str, value: Any, supported: Iterable[Any]) -> None:
         """Say that the value is none of a closed list."""

@@ -13,7 +13,9 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.cel import moments
 from dynkube.testing.objects import go_json, metadata_rules
+from dynkube.testing.objects.go_patterns import matches
 from dynkube.testing.objects.report import Report, show
 from dynkube.testing.objects.schemas import Schema
 from dynkube.testing.objects.typed_reading import is_quantity
@@ -172,11 +174,12 @@ def _object_keywords(
 
 
 def _text(value: str, raw: dict[str, Any], path: str, report: Report) -> None:
+    # The server stops at the first of these; the format is looked at in any case.
     if "maxLength" in raw and len(value) > raw["maxLength"]:
         report.too_long(path, raw["maxLength"])
-    if "minLength" in raw and len(value) < raw["minLength"]:
+    elif "minLength" in raw and len(value) < raw["minLength"]:
         report.invalid(path, value, f"{path} in body should be at least {raw['minLength']} chars long")
-    if "pattern" in raw and not matches(raw["pattern"], value):
+    elif "pattern" in raw and not matches(raw["pattern"], value):
         report.invalid(path, value, f"{path} in body should match '{raw['pattern']}'")
     form = raw.get("format")
     if form and not has_format(value, form):
@@ -249,10 +252,13 @@ def _lists(value: Any, old: Any, schema: Schema, path: str, report: Report) -> N
                 _lists(inner, _child(old, key), field, f"{path}.{key}" if path else key, report)
     elif isinstance(value, list):
         seen: list[Any] = []
+        told: list[Any] = []
         for index, inner in enumerate(value):
             name = _identity(inner, schema)
             if name is not _MISSING and any(equal(name, one) for one in seen):
-                report.duplicate(f"{path}[{index}]", name)
+                if not any(equal(name, one) for one in told):
+                    report.duplicate(f"{path}[{index}]", name)
+                    told.append(name)
             elif name is not _MISSING:
                 seen.append(name)
             if schema.items is not None:
@@ -267,75 +273,10 @@ def _identity(element: Any, schema: Schema) -> Any:
     return _MISSING
 
 
-#: Go's POSIX classes, spelt out for Python.
-_CLASSES = {
-    "[:alpha:]": "a-zA-Z",
-    "[:digit:]": "0-9",
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:upper:]": "A-Z",
-    "[:lower:]": "a-z",
-    "[:space:]": r"\s",
-    "[:word:]": r"\w",
-    "[:xdigit:]": "0-9A-Fa-f",
-}
-#: Escapes of Go's dialect that Python has no word for.
-_GO_ONLY = re.compile(r"\\[pPQEC]")
-
-
-def _python_pattern(pattern: str) -> str:
-    """Return a Go regular expression in Python's dialect: classes spelt out, end anchors only at the very end."""
-    for name, members in _CLASSES.items():
-        pattern = pattern.replace(name, members)
-    pattern = re.sub(r"\\z", r"\\Z", pattern)
-    return re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
-
-
-def pattern_problem(pattern: str) -> str:
-    """Return why a pattern is no regular expression; "" when it is one, or is Go's own and cannot be judged here."""
-    if _GO_ONLY.search(pattern):
-        return ""
-    try:
-        re.compile(_python_pattern(pattern))
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"error parsing regexp: {_go_complaint(pattern, error)}"
-    return ""
-
-
-#: How Python's parser starts its complaints, how Go's words them, and what part of the pattern Go quotes.
-_COMPLAINTS = {
-    "missing ), unterminated": ("missing closing )", "all"),
-    "unterminated character set": ("missing closing ]", "rest"),
-    "nothing to repeat": ("missing argument to repetition operator", "one"),
-    "unbalanced parenthesis": ("unexpected )", "all"),
-    "min repeat greater than max": ("invalid repeat count", "rest"),
-    "bad escape (end of pattern)": ("trailing backslash at end of expression", "none"),
-    "bad character range": ("invalid character class range", "rest"),
-}
-
-
-def _go_complaint(pattern: str, error: Exception) -> str:
-    """Word what is wrong with a pattern as Go's parser does."""
-    at = getattr(error, "pos", None) or 0
-    for start, (words, part) in _COMPLAINTS.items():
-        if str(error).startswith(start):
-            quoted = {"all": pattern, "rest": pattern[at:], "one": pattern[at : at + 1]}.get(part, "")
-            return f"{words}: `{quoted}`"
-    return f"invalid or unsupported Perl syntax: `{pattern[at:]}`"
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a Go regular expression is found in ``text``; one Python cannot read matches everything."""
-    try:
-        return re.search(_python_pattern(pattern), text) is not None
-    except (re.error, RecursionError, OverflowError):
-        return True
-
-
 _FORMATS = {
     "date": r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
     "date-time": r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)",
     "datetime": r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)",
-    "duration": r"-?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w|y)?((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w|y))*",
     "email": r"[^@\s]+@[^@\s]+",
     "hostname": r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*",
     "hexcolor": r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})",
@@ -351,13 +292,29 @@ _FORMATS = {
 
 #: Formats the server knows; others are ignored (a CRD that names one is warned).
 KNOWN_FORMATS = frozenset(
-    {*_FORMATS, "ipv4", "ipv6", "cidr", "uuid", "uuid3", "uuid4", "uuid5", "byte", "quantity", "int32", "int64"}
+    {
+        *_FORMATS,
+        "duration",
+        "ipv4",
+        "ipv6",
+        "cidr",
+        "uuid",
+        "uuid3",
+        "uuid4",
+        "uuid5",
+        "byte",
+        "quantity",
+        "int32",
+        "int64",
+    }
     | {"float", "double", "password", "creditcard", "rgbcolor", "isbn", "k8s-long-name", "int-or-string"}
 )
 
 
 def has_format(text: str, form: str) -> bool:
     """Whether ``text`` has an OpenAPI format; formats the server does not know are ignored."""
+    if form == "duration":
+        return moments.parse_long_duration(text) is not None
     if form in _FORMATS:
         return re.fullmatch(_FORMATS[form], text) is not None
     try:

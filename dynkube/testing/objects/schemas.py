@@ -97,11 +97,20 @@ class Schema:
         root["properties"] = properties
         schema = cls(root, {}, custom=True)
         schema.status_apart = has_status
+        schema.source = openapi_v3_schema
         schema.properties["metadata"] = object_meta()
         return schema
 
+    #: The whole ``openAPIV3Schema`` of a custom kind, as its CRD has it.
+    source: Mapping[str, Any] | None = None
+
     #: Whether ``status`` belongs to a subresource of its own; only CRDs can say no.
     status_apart = True
+
+    @functools.cached_property
+    def has_rules(self) -> bool:
+        """Whether a custom kind has ``x-kubernetes-validations`` anywhere; those in ``allOf`` alone do not count."""
+        return self.source is not None and declares_rules(self.source)
 
     @functools.cached_property
     def name(self) -> str:
@@ -221,6 +230,14 @@ class Schema:
 
     def __repr__(self) -> str:
         return f"Schema({self.name or self.type or 'any'})"
+
+
+def declares_rules(raw: Mapping[str, Any]) -> bool:
+    """Tell whether a schema, or one inside of it, has ``x-kubernetes-validations``."""
+    if raw.get("x-kubernetes-validations"):
+        return True
+    inner = [raw.get("items"), raw.get("additionalProperties"), *(raw.get("properties") or {}).values()]
+    return any(isinstance(one, dict) and declares_rules(one) for one in inner)
 
 
 class SchemaSet:

@@ -38,11 +38,12 @@ def validate(
     schema: Schema | None,
     *,
     subresource: str = "",
+    warnings: list[str] | None = None,
 ) -> list[Cause]:
     """Return everything that is wrong with ``obj``, in the server's order; empty when it may be stored.
 
     ``old`` is the stored object of an update, None on create. A write of the status subresource only has its metadata
-    and, for custom kinds, its schema checked.
+    and, for custom kinds, its schema and its rules checked. What is wrong but was so before is added to ``warnings``.
     """
     report = Report()
     metadata = obj.get("metadata") or {}
@@ -57,6 +58,9 @@ def validate(
         metadata_rules.check_finalizers(metadata, report)
     if schema is not None and schema.custom:
         _custom(obj, old, resource, schema, report, part=subresource)
+        found = _rules(obj, old, schema, report)
+        if warnings is not None:
+            warnings += found
     elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:
         BY_PART[resource.group, resource.kind, subresource](obj, old, report)
     elif not subresource:
@@ -86,6 +90,16 @@ def _custom(
     for key in ("specReplicasPath", "statusReplicasPath"):
         if scale.get(key):
             _replicas(obj, scale[key], report)
+
+
+def _rules(obj: dict[str, Any], old: dict[str, Any] | None, schema: Schema, report: Report) -> list[str]:
+    """Check the rules in CEL, if the kind has some, and return the warnings about them."""
+    if not schema.has_rules:
+        return []
+    from dynkube.testing.cel import rules, validation
+
+    node = rules.rules_of(schema)
+    return [] if node is None else validation.check(node, obj, old, report)
 
 
 def _replicas(obj: dict[str, Any], path: str, report: Report) -> None:

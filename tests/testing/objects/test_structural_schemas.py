@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynkube.testing.objects import schema_rules
+from dynkube.testing.objects import go_patterns
 from testing.objects.test_validation import causes, crd
 
 OBJECT: dict[str, Any] = {"type": "object"}
@@ -222,7 +222,7 @@ def test_selectable_fields_are_scalars_of_the_schema(path: str, why: str) -> Non
 )
 def test_what_is_wrong_with_a_pattern_is_said_in_go_s_words(pattern: str, problem: str) -> None:
     """The server quotes its own parser of regular expressions."""
-    assert schema_rules.pattern_problem(pattern) == f"error parsing regexp: {problem}"
+    assert go_patterns.problem(pattern) == f"error parsing regexp: {problem}"
 
 
 def test_the_name_of_a_stored_definition_is_not_judged_again() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dynkube.names import GroupVersionKind
 from dynkube.testing.kinds import kind_rules
 from dynkube.testing.kinds.workload_rules import cron_problem
-from dynkube.testing.objects import decoding, formats, schema_rules
+from dynkube.testing.objects import decoding, formats
 from dynkube.testing.objects.defaults import apply_defaults
 from dynkube.testing.objects.schemas import Schema
 from dynkube.testing.objects.validation import validate
@@ -477,24 +477,6 @@ def test_defaults_and_patterns_of_a_definition_are_checked() -> None:
     )
     root = "spec.validation.openAPIV3Schema.properties"
     assert [cause.field for cause in found] == [f"{root}[size].default", f"{root}[name].pattern"]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "text", "found"),
-    [
-        ("^a$", "a", True),
-        ("^a$", "a\n", False),
-        ("^[[:alpha:]]+$", "abc", True),
-        ("^[[:alpha:]]+$", "a1", False),
-        (r"^a\z", "a", True),
-        (r"\$", "a$", True),
-        (r"^\p{L}+$", "anything", True),
-    ],
-)
-def test_patterns_are_go_s(pattern: str, text: str, found: bool) -> None:
-    """Classes, anchors and escapes of Go's dialect are understood; what Python cannot read matches."""
-    assert schema_rules.matches(pattern, text) is found
-    assert schema_rules.pattern_problem(pattern) == ""
 
 
 def test_a_missing_field_is_required() -> None:
