@@ -122,6 +122,11 @@ def _extensions(schema: dict[str, Any], path: str, report: Report) -> None:
     kind = schema.get("type") or ""
     if schema.get("x-kubernetes-preserve-unknown-fields") is False:
         report.invalid(f"{path}.x-kubernetes-preserve-unknown-fields", False, "must be true or undefined")
+    if schema.get("x-kubernetes-int-or-string"):
+        # A type beside it is fine, whatever it is: VolumeSnapshots have one.
+        for key in ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource"):
+            if schema.get(key):
+                report.invalid(f"{path}.{key}", True, "must be false if x-kubernetes-int-or-string is true")
     if schema.get("x-kubernetes-embedded-resource"):
         if kind != "object":
             report.invalid(f"{path}.type", kind, "must be object if x-kubernetes-embedded-resource is true")

@@ -562,3 +562,13 @@ def test_any_custom_object_is_judged(spec: dict[str, Any]) -> None:
     custom(**spec)
     obj = {"apiVersion": "e.com/v1", "kind": "W", "metadata": {"name": "x"}, "spec": {"must": "m", **spec}}
     assert validate(copy.deepcopy(obj), obj, Resource("e.com", "W"), SCHEMA) == []
+
+
+def test_a_type_may_stand_beside_int_or_string() -> None:
+    """Definitions in use have one (VolumeSnapshot); what the values may be is said by the extension alone."""
+    free = {"x-kubernetes-int-or-string": True, "x-kubernetes-preserve-unknown-fields": True}
+    typed = {"type": "string", "x-kubernetes-int-or-string": True}
+    where = "spec.validation.openAPIV3Schema.properties[free].x-kubernetes-preserve-unknown-fields"
+    why = "Invalid value: true: must be false if x-kubernetes-int-or-string is true"
+    found = causes(crd(schema={"type": "object", "properties": {"typed": typed, "free": free}}))
+    assert told(found) == [f"{where}: {why}"]
