@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
     from dynkube.rest import RESTClient
     from dynkube.selectors import FieldSelector, LabelSelector
+    from dynkube.stream import LogStream
     from dynkube.watch import Watcher, all_of, any_of, condition, created, deleted, jsonpath, not_
 
 #: The version of the package; the User-Agent bears it.
@@ -128,6 +129,7 @@ _HOMES = {
     ),
     "dynkube.rest": ("RESTClient",),
     "dynkube.selectors": ("FieldSelector", "LabelSelector"),
+    "dynkube.stream": ("LogStream",),
     "dynkube.watch": (*("Watcher", "all_of", "any_of", "condition", "created", "deleted", "jsonpath", "not_"),),
 }
 
@@ -192,6 +194,7 @@ __all__ = [
     "JSONObject",
     "LabelSelector",
     "Lister",
+    "LogStream",
     "ManifestError",
     "MappingError",
     "MetadataResource",

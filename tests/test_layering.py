@@ -19,9 +19,9 @@ LAYERS = (
     ("mapping",),
     ("watch",),
     ("informer",),
+    ("stream",),
     ("dynamic",),
     ("controller",),
-    ("stream",),
     ("testing",),
     ("cli",),
 )

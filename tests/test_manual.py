@@ -114,6 +114,8 @@ def test_lines_work(
     """Each line of the page can be typed as it stands."""
     if " create " in line:
         assert main(["delete", "-f", "web.yaml"]) == 0
+    if re.match(r"dynkube (logs|exec|attach|cp|port-forward) ", line):
+        assert main(["wait", "--for=condition=Ready", "pod", "--all"]) == 0
     command = line
     if line.startswith("cat "):
         file, _, command = line.removeprefix("cat ").partition(" | ")

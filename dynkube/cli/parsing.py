@@ -35,6 +35,7 @@ COMMANDS = (
     Command("annotate", "dynkube.cli.labels:configure_annotate", "Set and remove annotations"),
     Command("delete", "dynkube.cli.delete:configure", "Delete objects by name, selector or file"),
     Command("wait", "dynkube.cli.wait:configure", "Wait until objects are created, deleted or in a condition"),
+    Command("logs", "dynkube.cli.logs:configure", "Show what the containers of pods write"),
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),

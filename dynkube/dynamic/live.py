@@ -1,28 +1,36 @@
-"""The verbs that follow a resource over time: watch and wait, and what informers read through."""
+"""The verbs that follow a resource over time: watch, wait and what informers read through; streams of a pod."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynkube.config import UNSET
+from dynkube.dynamic import requests
 from dynkube.dynamic.keywords import names_nearest_option
 from dynkube.dynamic.lister_watcher import ResourceListerWatcher
 from dynkube.dynamic.view import View
 from dynkube.watch.protocol import IDLE_TIMEOUT
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterable, Mapping
 
+    from dynkube.config import TimeoutLike, Unset
     from dynkube.dynamic.options import FieldSelectorLike, LabelSelectorLike
     from dynkube.informer import SharedInformer
     from dynkube.informer.indexer import IndexFunction
     from dynkube.informer.transforms import Transform
     from dynkube.objects import JSONObject
+    from dynkube.stream import LogStream
     from dynkube.watch import Condition, Watcher
 
 
 @names_nearest_option
 class Live(View):
-    """watch, wait, informer, lister_watcher."""
+    """watch, wait, informer, lister_watcher; logs.
+
+    What the server offers no subresource for, logs of anything but pods, is an UnsupportedVerbError.
+    """
 
     def watch(
         self,
@@ -123,3 +131,43 @@ class Live(View):
         source = self.lister_watcher(field_selector={"metadata.name": name})
         source.check()
         return wait_for(source, condition, timeout=timeout, raise_for=raise_for)
+
+    def logs(
+        self,
+        name: str,
+        *,
+        container: str | None = None,
+        follow: bool = False,
+        previous: bool = False,
+        timestamps: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        since_time: datetime.datetime | str | None = None,
+        limit_bytes: int | None = None,
+        insecure_skip_tls_verify_backend: bool = False,
+        timeout: TimeoutLike | Unset = UNSET,
+    ) -> LogStream:
+        """Return the log of a container of the pod called `name`: iterate over its lines, or `read()` it whole.
+
+        `container` may be left out where there is one. `follow` goes on as the container writes, until it ends or the
+        stream is closed; `previous` is the log of the container before its last restart. `tail_lines`, `since_seconds`
+        or `since_time`, and `limit_bytes` narrow it; `timestamps` begins each line with its time. `timeout` as
+        everywhere, but that a followed log may be silent for as long as it likes unless it is given. Nothing is sent
+        before the first line is asked for. The options are those of PodLogOptions. See `dynkube.stream.LogStream`.
+        """
+        from dynkube.stream import LogStream
+        from dynkube.stream.options import log_params
+
+        params = log_params(
+            container=container,
+            follow=follow,
+            previous=previous,
+            timestamps=timestamps,
+            tail_lines=tail_lines,
+            since_seconds=since_seconds,
+            since_time=since_time,
+            limit_bytes=limit_bytes,
+            insecure_skip_tls_verify_backend=insecure_skip_tls_verify_backend,
+        )
+        request = requests.stream(self.endpoint("get", "log"), name, params, verb="get")
+        return LogStream(self.rest, request, follow=follow, timeout=timeout)

@@ -165,6 +165,12 @@ def delete_collection(endpoint: Endpoint, params: options.Params, delete_options
     )
 
 
+def stream(endpoint: Endpoint, name: str, params: dict[str, Any], *, verb: str, headers: Headers = ()) -> HTTPRequest:
+    """Open a stream of bytes: a log, or with the headers of an upgrade what speaks both ways."""
+    target = _with_query(endpoint.item(name), params)
+    return _request(endpoint, "GET", target, (("Accept", "*/*"), *headers), verb=verb)
+
+
 def object_path(endpoint: Endpoint, name: str | None = None, subresource: str | None = None) -> str:
     """Return the encoded path of the collection, of one object, or of its subresource, for requests built elsewhere."""
     if name is None:

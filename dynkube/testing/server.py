@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dynkube.dynamic import DynamicClient
+    from dynkube.testing.containers import Containers
     from dynkube.testing.http.connections import HTTPRequest
     from dynkube.testing.simulation import Simulation
     from dynkube.testing.simulation.life import Life
@@ -348,9 +349,10 @@ class APIServer:
         """Forget all history: watches and continue tokens from before are answered 410."""
         self.cluster.store.compact()
 
-    def set_log(self, namespace: str, pod: str, text: str, *, container: str = "") -> None:
-        """Let ``pods/log`` of a pod answer ``text``; "" as container stands for any."""
-        self.cluster.logs[namespace, pod, container] = text
+    @property
+    def containers(self) -> Containers:
+        """What runs in the pods: logs, commands and ports, as a test scripts them."""
+        return self.cluster.containers
 
     # Requests
 

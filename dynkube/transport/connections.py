@@ -157,6 +157,11 @@ class ConnectionPool:
             connection.close()
 
     @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
     def open_connections(self) -> int:
         """How many connections are open, idle ones included."""
         return len(self._open)

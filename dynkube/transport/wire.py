@@ -8,6 +8,7 @@ import zlib
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
+from dynkube.errors import ClientClosedError
 from dynkube.transport.chunked import ChunkedBody
 from dynkube.transport.failures import NETWORK_ERRORS, body_failure
 from dynkube.transport.messages import Headers, HTTPResponse
@@ -282,6 +283,8 @@ class LiveResponse(HTTPResponse):
 
     def _fail(self, error: Exception) -> NoReturn:
         self._abort()
+        if self._pool.closed:
+            raise ClientClosedError("this client is closed", method=self.method, url=self.url) from error
         raise body_failure(
             error, self._place, self._timeout, method=self.method, url=self.url, code=self.status
         ) from error

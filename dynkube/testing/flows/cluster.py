@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.access.authentication import ADMINISTRATOR
+from dynkube.testing.containers import Containers
 from dynkube.testing.http import failures
 from dynkube.testing.http.negotiation import Representation
 from dynkube.testing.objects.schemas import SchemaSet
@@ -43,8 +44,8 @@ class Cluster:
     stopping: threading.Event = field(default_factory=threading.Event)
     #: Where the server can be reached, ``127.0.0.1:8080``: told in ``GET /api``.
     address: str = ""
-    #: Log lines served for pods, by (namespace, pod, container); container "" stands for any.
-    logs: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    #: What runs in pods, as far as a test says so.
+    containers: Containers = field(default_factory=Containers)
 
     def now(self) -> str:
         """Return the time as objects carry it: RFC 3339 in UTC, whole seconds."""

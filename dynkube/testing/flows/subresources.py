@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dynkube.names import GroupVersionKind
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
-from dynkube.testing.flows import deleting, writing
+from dynkube.testing.flows import container_logs, deleting, writing
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
-from dynkube.testing.http.connections import HTTPResponse
 from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.negotiation import BODY_TYPES, JSON, YAML
 from dynkube.testing.http.options import DeleteOptions, write_options
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dynkube.testing.flows.cluster import Call
+    from dynkube.testing.http.connections import HTTPResponse
     from dynkube.testing.http.options import WriteOptions
     from dynkube.testing.resources.registry import Resource, Subresource
     from dynkube.testing.storage.store import Key
@@ -365,39 +365,6 @@ def _over_budget(message: str, retry_after: int = 0) -> failures.Failure:
     return failures.Failure("TooManyRequests", text, details=details, headers={"Retry-After": str(retry_after)})
 
 
-def _log(call: Call, resource: Resource, _sub: Subresource) -> HTTPResponse:
-    record = call.cluster.get(resource, call.key)
-    pod = record.object
-    name = call.route.name
-    containers = [str(container["name"]) for container in nested_get(pod, "spec", "containers") or ()]
-    inits = [str(container["name"]) for container in nested_get(pod, "spec", "initContainers") or ()]
-    container = call.route.query.get("container")
-    if container and container not in [*containers, *inits]:
-        raise failures.bad_request(f"container {container} is not valid for pod {name}")
-    if not container and len(containers) > 1:
-        shown = " ".join(containers)
-        raise failures.bad_request(f"a container name must be specified for pod {name}, choose one of: [{shown}]")
-    text = _scripted_log(call, container or containers[0])
-    if text is None:
-        node = nested_get(pod, "spec", "nodeName")
-        if not node:
-            return HTTPResponse(204, {}, b"")  # there is nobody to ask for it yet
-        # No kubelet answers here: the real server says it in exactly these words.
-        raise failures.not_found("", "pods", node)
-    lines = text.splitlines(keepends=True)
-    tail = call.route.query.get("tailLines")
-    if tail:
-        count = int(tail) if tail.isdigit() else 0
-        lines = lines[-count:] if count else []
-    return HTTPResponse(200, {"Content-Type": "text/plain"}, "".join(lines).encode())
-
-
-def _scripted_log(call: Call, container: str) -> str | None:
-    logs = call.cluster.logs
-    namespace, name = call.key
-    return logs.get((namespace, name, container), logs.get((namespace, name, "")))
-
-
 def _unreachable(call: Call, resource: Resource, _sub: Subresource) -> ObjectAnswer:
     """Answer exec, attach, port-forward and proxy: there is no kubelet behind this server."""
     call.cluster.get(resource, call.key)
@@ -481,7 +448,7 @@ _HANDLERS: dict[tuple[tuple[str, str], str], Handler] = {
     (("*", "*"), "scale"): _scale,
     (_POD, "binding"): _binding,
     (_POD, "eviction"): _eviction,
-    (_POD, "log"): _log,
+    (_POD, "log"): container_logs.log,
     (_POD, "exec"): _unreachable,
     (_POD, "attach"): _unreachable,
     (_POD, "portforward"): _unreachable,

@@ -224,7 +224,7 @@ def test_logs_are_what_the_test_scripted(server: APIServer, call: Caller) -> Non
     """set_log decides what a pod's log says; tailLines is honoured."""
     call.ok("POST", PODS, pod("p", nodeName="n1"))
     assert call("GET", f"{PODS}/p/log").status == 404
-    server.set_log("default", "p", "one\ntwo\nthree\n")
+    server.containers.set_log("default", "p", "one\ntwo\nthree\n")
     assert call("GET", f"{PODS}/p/log").raw == b"one\ntwo\nthree\n"
     assert call("GET", f"{PODS}/p/log?tailLines=1").raw == b"three\n"
     assert call("GET", f"{PODS}/p/log?container=other").status == 400

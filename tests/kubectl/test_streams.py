@@ -1,0 +1,61 @@
+"""kubectl reads logs from the embedded server."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from stream.conftest import NODE, pod, running
+
+from dynkube.testing import APIServer
+from kubectl.running import Kubectl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.kubectl
+
+
+@pytest.fixture
+def server() -> Iterator[APIServer]:
+    """Run a server in this process, where the containers can be scripted, with a running pod called web."""
+    with APIServer() as server, server.client() as dyn:
+        server.load([NODE, pod("web")])
+        dyn.resource("v1", "pods").namespace("default").subresource("status").patch("web", running(pod("web")))
+        yield server
+
+
+@pytest.fixture
+def kubectl(program: str, server: APIServer, tmp_path: Path) -> Kubectl:
+    """Return kubectl on that server."""
+    kubeconfig = server.write_kubeconfig(tmp_path / "config")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig)}
+    return Kubectl(program, environment, "default")
+
+
+class TestLogs:
+    def test_a_log_and_its_end(self, kubectl: Kubectl, server: APIServer) -> None:
+        """Logs prints it, --tail the last lines of it, -f until the container ends."""
+        server.containers.set_log("default", "web", "one\ntwo\nthree\n")
+        assert kubectl("logs", "web") == "one\ntwo\nthree\n"
+        assert kubectl("logs", "web", "--tail=1") == "three\n"
+        assert kubectl("logs", "web", "-f", "--since=1h") == "one\ntwo\nthree\n"
+
+    def test_what_comes_later(self, kubectl: Kubectl, server: APIServer) -> None:
+        """Logs -f prints each line when it is written."""
+        server.containers.append_log("default", "web", "one\n")
+        with kubectl.running("logs", "-f", "web") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "one\n"
+            server.containers.append_log("default", "web", "two\n")
+            assert process.stdout.readline() == "two\n"
+            server.containers.end_log("default", "web")
+            assert process.wait(20) == 0
+
+    def test_there_is_none(self, kubectl: Kubectl) -> None:
+        """What is wrong is said in the words of a real server."""
+        finished = kubectl.run("logs", "-p", "web")
+        assert finished.returncode == 1
+        assert 'previous terminated container "main" in pod "web" not found' in finished.stderr

@@ -1,0 +1,1 @@
+"""Tests of what flows into and out of containers."""
