@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         BadRequest,
         BodyMismatchError,
         ClientClosedError,
+        CommandFailedError,
         ConfigError,
         Conflict,
         ConnectFailedError,
@@ -93,7 +94,7 @@ if TYPE_CHECKING:
     )
     from dynkube.rest import RESTClient
     from dynkube.selectors import FieldSelector, LabelSelector
-    from dynkube.stream import LogStream
+    from dynkube.stream import ExecResult, LogStream, RemoteProcess
     from dynkube.watch import Watcher, all_of, any_of, condition, created, deleted, jsonpath, not_
 
 #: The version of the package; the User-Agent bears it.
@@ -112,7 +113,15 @@ _HOMES = {
     "dynkube.informer": ("InformerFactory", "Lister", "SharedInformer"),
     "dynkube.errors": (
         *("AlreadyExists", "AmbiguousError", "AuthenticationError", "BadRequest", "BodyMismatchError", "ConfigError"),
-        *("ClientClosedError", "Conflict", "ConnectFailedError", "DiscoveryError", "DynkubeError", "Expired"),
+        *(
+            "ClientClosedError",
+            "CommandFailedError",
+            "Conflict",
+            "ConnectFailedError",
+            "DiscoveryError",
+            "DynkubeError",
+            "Expired",
+        ),
         *("Forbidden", "Gone"),
         *("InternalError", "Invalid", "InvalidNameError", "InvalidRequestError", "InvalidSelectorError"),
         *("ManifestError", "MappingError", "MethodNotAllowed", "NamespaceNotAllowedError", "NamespaceRequiredError"),
@@ -129,7 +138,7 @@ _HOMES = {
     ),
     "dynkube.rest": ("RESTClient",),
     "dynkube.selectors": ("FieldSelector", "LabelSelector"),
-    "dynkube.stream": ("LogStream",),
+    "dynkube.stream": ("ExecResult", "LogStream", "RemoteProcess"),
     "dynkube.watch": (*("Watcher", "all_of", "any_of", "condition", "created", "deleted", "jsonpath", "not_"),),
 }
 
@@ -165,6 +174,7 @@ __all__ = [
     "ClientClosedError",
     "Clientset",
     "Column",
+    "CommandFailedError",
     "Config",
     "ConfigError",
     "Conflict",
@@ -176,6 +186,7 @@ __all__ = [
     "DynamicClient",
     "DynkubeError",
     "EventsResource",
+    "ExecResult",
     "Expired",
     "FieldSelector",
     "Forbidden",
@@ -208,6 +219,7 @@ __all__ = [
     "RESTClient",
     "RESTMapper",
     "RESTMapping",
+    "RemoteProcess",
     "RequestEntityTooLarge",
     "RequestTimeoutError",
     "Resource",

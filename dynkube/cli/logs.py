@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dynkube.cli.durations import seconds
 from dynkube.cli.exits import OK, REFUSED, UsageError, report
 from dynkube.cli.pods import Pod, find_pod, pods_view
+from dynkube.cli.terminal import write_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -117,10 +118,10 @@ def _print(source: _Source) -> None:
     """Copy a log to standard output as it is, each piece at once."""
     if source.prefix:
         for line in source.log.raw_lines():
-            _write(source.prefix + line + b"\n")
+            write_bytes(sys.stdout, source.prefix + line + b"\n")
         return
     for piece in source.log.chunks():
-        _write(piece)
+        write_bytes(sys.stdout, piece)
 
 
 def _follow_all(sources: list[_Source], *, ignore_errors: bool) -> int:
@@ -132,7 +133,7 @@ def _follow_all(sources: list[_Source], *, ignore_errors: bool) -> int:
         try:
             for line in source.log.raw_lines():
                 with writing:
-                    _write(source.prefix + line + b"\n")
+                    write_bytes(sys.stdout, source.prefix + line + b"\n")
         except Exception as error:  # noqa: BLE001 - told by the thread that waits
             failures.append(error)
             if not ignore_errors:
@@ -153,13 +154,3 @@ def _follow_all(sources: list[_Source], *, ignore_errors: bool) -> int:
             raise error
         report(error)
     return REFUSED if failures and not ignore_errors else OK
-
-
-def _write(data: bytes) -> None:
-    """Write bytes to standard output at once: a log need not be UTF-8."""
-    binary = getattr(sys.stdout, "buffer", None)
-    if binary is None:
-        sys.stdout.write(data.decode("utf-8", "replace"))
-    else:
-        binary.write(data)
-    sys.stdout.flush()

@@ -36,6 +36,8 @@ COMMANDS = (
     Command("delete", "dynkube.cli.delete:configure", "Delete objects by name, selector or file"),
     Command("wait", "dynkube.cli.wait:configure", "Wait until objects are created, deleted or in a condition"),
     Command("logs", "dynkube.cli.logs:configure", "Show what the containers of pods write"),
+    Command("exec", "dynkube.cli.exec:configure_exec", "Run a command in a container"),
+    Command("attach", "dynkube.cli.exec:configure_attach", "Attach to the process of a container"),
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
@@ -120,7 +122,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     configure: Callable[[Parser], None] = getattr(importlib.import_module(module), function)
     configure(parser)
     parser.shorten_usage()
-    options = parser.parse_intermixed_args(list(words))
+    words, trailing = list(words), None
+    if parser.get_default("trailing") is not None and "--" in words:
+        # Behind it stands another program's command line, whose options are not ours.
+        cut = words.index("--")
+        words, trailing = words[:cut], words[cut + 1 :]
+    options = parser.parse_intermixed_args(words)
+    if trailing is not None:
+        options.trailing = trailing
     if options.verbose:
         _log_to_stderr(options.verbose)
     return options

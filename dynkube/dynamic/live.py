@@ -13,7 +13,8 @@ from dynkube.watch.protocol import IDLE_TIMEOUT
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import BinaryIO
 
     from dynkube.config import TimeoutLike, Unset
     from dynkube.dynamic.options import FieldSelectorLike, LabelSelectorLike
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from dynkube.informer.indexer import IndexFunction
     from dynkube.informer.transforms import Transform
     from dynkube.objects import JSONObject
-    from dynkube.stream import LogStream
+    from dynkube.stream import ExecResult, LogStream, RemoteProcess
+    from dynkube.transport import HTTPRequest
     from dynkube.watch import Condition, Watcher
 
 
 @names_nearest_option
 class Live(View):
-    """watch, wait, informer, lister_watcher; logs.
+    """watch, wait, informer, lister_watcher; logs, exec, open_exec, attach.
 
     What the server offers no subresource for, logs of anything but pods, is an UnsupportedVerbError.
     """
@@ -171,3 +173,74 @@ class Live(View):
         )
         request = requests.stream(self.endpoint("get", "log"), name, params, verb="get")
         return LogStream(self.rest, request, follow=follow, timeout=timeout)
+
+    def exec(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        container: str | None = None,
+        stdin: bytes | BinaryIO | None = None,
+        tty: bool = False,
+        check: bool = False,
+        timeout: float | None = None,
+    ) -> ExecResult:
+        """Run a command in a container of the pod called `name` and return its exit code, stdout and stderr.
+
+        `command` is a list of words; no shell is between. `stdin`, bytes or a binary file, is sent and then ends. An
+        exit code other than 0 is a result; with `check` it raises CommandFailedError, which has it all. A command that
+        cannot be run raises a StatusError. `timeout`, in seconds, is for the whole; RequestTimeoutError then, and
+        the command may still run. It is never sent twice.
+        """
+        from dynkube.stream.process import run_command
+
+        request = self._exec_request(name, command, container=container, stdin=stdin is not None, tty=tty)
+        return run_command(self.rest, request, stdin=stdin, tty=tty, check=check, timeout=timeout)
+
+    def open_exec(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        container: str | None = None,
+        stdin: bool = True,
+        tty: bool = False,
+        timeout: TimeoutLike | Unset = UNSET,
+    ) -> RemoteProcess:
+        """Run a command in a container of the pod called `name` and return it while it runs, to be spoken with.
+
+        See `dynkube.stream.RemoteProcess`. `stdin` says whether it is given an input, `tty` a terminal. `timeout` is
+        about the server's answer, as everywhere.
+        """
+        from dynkube.stream.process import open_process
+
+        request = self._exec_request(name, command, container=container, stdin=stdin, tty=tty)
+        return open_process(self.rest, request, tty=tty, timeout=timeout)
+
+    def attach(
+        self,
+        name: str,
+        *,
+        container: str | None = None,
+        stdin: bool = False,
+        tty: bool = False,
+        timeout: TimeoutLike | Unset = UNSET,
+    ) -> RemoteProcess:
+        """Return the process a container of the pod called `name` was started with: what it writes from now on.
+
+        `stdin` and `tty` are of use where the container was given them, too. Otherwise as `open_exec`.
+        """
+        from dynkube.stream.options import attach_params
+        from dynkube.stream.process import open_process
+
+        params = attach_params(container=container, stdin=stdin, tty=tty)
+        request = requests.stream(self.endpoint("get", "attach"), name, params, verb="connect")
+        return open_process(self.rest, request, tty=tty, timeout=timeout)
+
+    def _exec_request(
+        self, name: str, command: Sequence[str], *, container: str | None, stdin: bool, tty: bool
+    ) -> HTTPRequest:
+        from dynkube.stream.options import exec_params
+
+        params = exec_params(command, container=container, stdin=stdin, tty=tty)
+        return requests.stream(self.endpoint("get", "exec"), name, params, verb="connect")

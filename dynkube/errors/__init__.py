@@ -25,6 +25,7 @@
     │   └── ResponseError
     ├── WaitTimeoutError (TimeoutError)
     ├── WaitFailedError
+    ├── CommandFailedError               a command in a container ended with another code than 0
     └── StatusError                      the server said no
         ├── BadRequest  Unauthorized  Forbidden  NotFound  MethodNotAllowed  NotAcceptable
         ├── AlreadyExists  Conflict  Gone ── Expired
@@ -61,6 +62,7 @@ __all__ = [
     "BadRequest",
     "BodyMismatchError",
     "ClientClosedError",
+    "CommandFailedError",
     "ConfigError",
     "Conflict",
     "ConnectFailedError",
@@ -280,6 +282,20 @@ class WaitFailedError(DynkubeError):
         super().__init__(message)
         self.last_object = last_object
         self.condition = condition
+
+
+class CommandFailedError(DynkubeError):
+    """A command in a container ended with another exit code than 0. ``exit_code``, ``stdout`` and ``stderr`` say how.
+
+    Of what it wrote, the message holds the last line of standard error.
+    """
+
+    def __init__(self, exit_code: int, *, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        super().__init__(f"the command ended with exit code {exit_code}{f': {last}' if last else ''}")
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
 
 
 class StatusError(DynkubeError):

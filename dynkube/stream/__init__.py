@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from dynkube.stream.logs import LogStream
+from dynkube.stream.process import ExecResult, Output, RemoteProcess
 
-__all__ = ["LogStream"]
+__all__ = ["ExecResult", "LogStream", "Output", "RemoteProcess"]

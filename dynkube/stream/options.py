@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from dynkube.errors import InvalidRequestError
@@ -35,6 +36,29 @@ def log_params(
         "sinceTime": _time("since_time", since_time),
         "limitBytes": _count("limit_bytes", limit_bytes, least=1),
         "insecureSkipTLSVerifyBackend": insecure_skip_tls_verify_backend or None,
+    }
+
+
+def exec_params(command: Any, *, container: str | None, stdin: bool, tty: bool) -> Params:
+    """Return the query of a command: its words, and the streams it has. On a terminal stderr is part of stdout."""
+    if isinstance(command, str) or not isinstance(command, Sequence):
+        raise InvalidRequestError(
+            f'a command is a list of words, not {command!r}; for a line of shell write ["sh", "-c", {command!r}]'
+        )
+    words = list(command)
+    if not words or not all(isinstance(word, str) for word in words) or not words[0]:
+        raise InvalidRequestError(f"a command is a list of words, the first one a program, not {command!r}")
+    return {"command": words, **attach_params(container=container, stdin=stdin, tty=tty)}
+
+
+def attach_params(*, container: str | None, stdin: bool, tty: bool) -> Params:
+    """Return the query of an attachment to a container's own process."""
+    return {
+        "container": _container(container),
+        "stdin": stdin or None,
+        "stdout": True,
+        "stderr": not tty or None,
+        "tty": tty or None,
     }
 
 

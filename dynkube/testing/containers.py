@@ -7,8 +7,17 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dynkube.testing.container_process import PROGRAMS, unknown_program
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from dynkube.testing.container_process import ContainerProcess
+
+    Program = Callable[[ContainerProcess], int | None]
+
+#: Seconds between two looks whether who is attached has gone.
+_LOOK = 0.5
 
 #: Namespace, pod and container; "" as container stands for any.
 Place = tuple[str, str, str]
@@ -36,6 +45,7 @@ class Containers:
     def __init__(self, clock: Callable[[], datetime.datetime] = _now) -> None:
         self._clock = clock
         self._logs: dict[tuple[Place, bool], Log] = {}
+        self._programs: dict[tuple[Place, str], Program] = {}
         #: Notified when a log grows or ends.
         self.changed = threading.Condition()
 
@@ -63,6 +73,61 @@ class Containers:
         with self.changed:
             self._logs.setdefault(((namespace, pod, container), False), Log()).ended = True
             self.changed.notify_all()
+
+    def set_command(
+        self, program: str, function: Program, *, namespace: str = "", pod: str = "", container: str = ""
+    ) -> None:
+        """Let `function` run for commands whose first word is `program`; "*" is any that nothing else is said of.
+
+        It is called in a thread of its own with a `ContainerProcess` and returns the exit code (None: 0). Without
+        `namespace`, `pod` or `container` it holds for all of them. Every container can run cat, echo, false, hostname
+        and true anyway.
+        """
+        self._programs[(namespace, pod, container), program] = function
+
+    def set_main(self, function: Program, *, namespace: str = "", pod: str = "", container: str = "") -> None:
+        """Let `function` be what clients attach to; without it, that is what `append_log` writes from then on."""
+        self._programs[(namespace, pod, container), ""] = function
+
+    def program(self, place: Place, command: Sequence[str]) -> Program:
+        """Return what runs for a command: what is said of the container, or of more than that, or the default."""
+        for word in (command[0], "*"):
+            found = self._scripted(place, word)
+            if found is not None:
+                return found
+        return PROGRAMS.get(command[0], unknown_program)
+
+    def main(self, place: Place) -> Program:
+        """Return what clients attach to."""
+        return self._scripted(place, "") or self._show_log
+
+    def knows(self, place: Place) -> bool:
+        """Tell whether something was said of exactly this pod, so that it runs whatever its status says."""
+        namespace, pod, _ = place
+        return any(key[0][:2] == (namespace, pod) for key in (*self._logs, *self._programs))
+
+    def _scripted(self, place: Place, word: str) -> Program | None:
+        namespace, pod, container = place
+        for each in (place, (namespace, pod, ""), (namespace, "", container), (namespace, "", ""), ("", pod, "")):
+            if (each, word) in self._programs:
+                return self._programs[each, word]
+        return self._programs.get((("", "", container), word)) or self._programs.get((("", "", ""), word))
+
+    def _show_log(self, process: ContainerProcess) -> None:
+        place = (process.namespace, process.pod, process.container)
+        position = len((self.log(place) or Log()).pieces)
+        while not process.gone.is_set():
+            with self.changed:
+                log = self.log(place) or Log()
+                if len(log.pieces) <= position and not log.ended:
+                    self.changed.wait(_LOOK)
+                    log = self.log(place) or log
+                pieces, ended = log.pieces[position:], log.ended
+            for _, data in pieces:
+                process.stdout.write(data)
+            position += len(pieces)
+            if ended and not pieces:
+                return
 
     def log(self, place: Place, *, previous: bool = False) -> Log | None:
         """Return what was said of a container's log, None if nothing was."""

@@ -101,9 +101,14 @@ def connect_failure(error: Exception, place: Place, timeout: Timeout, *, method:
     return ConnectFailedError(text, method=method, url=url)
 
 
-def exchange_failure(error: Exception, place: Place, timeout: Timeout, *, method: str, url: str) -> TransportError:
-    """Return the exception for a request that was sent, wholly or in part, and got no answer."""
-    outcome = "" if method in _READS else "; it is not known whether the server carried the request out"
+def exchange_failure(
+    error: Exception, place: Place, timeout: Timeout, *, method: str, url: str, effect: str = ""
+) -> TransportError:
+    """Return the exception for a request that was sent, wholly or in part, and got no answer.
+
+    `effect` is the method that does the same to the cluster, where that is another.
+    """
+    outcome = "" if (effect or method) in _READS else "; it is not known whether the server carried the request out"
     if isinstance(error, ssl.SSLError):
         if not isinstance(error, ssl.SSLEOFError):
             return _tls_failure(error, place, method=method, url=url)

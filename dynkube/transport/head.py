@@ -58,6 +58,8 @@ class HeadWriter:
                 b"" if "authorization" in own else authorization,
                 encode_headers(request.headers),
                 length,
+                # Whoever asks for an upgrade must say so of this connection, too (RFC 9110, 7.8).
+                b"Connection: Upgrade\r\n" if "upgrade" in own else b"",
                 b"\r\n",
             )
         )

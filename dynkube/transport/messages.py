@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from dynkube.errors import ResponseError
 from dynkube.values import Value
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from dynkube.config import TimeoutLike, Unset
+    from dynkube.errors import TransportError
     from dynkube.transport.cancellation import Cancellation
 
 
@@ -134,8 +136,15 @@ class HTTPResponse:
         """Release the connection; what was not read is dropped. Idempotent, safe from any thread."""
 
     def detach(self) -> tuple[socket.socket, bytes]:
-        """Hand over the socket of a 101 answer, with the bytes received behind its headers. The caller closes it."""
+        """Hand over the socket of a 101 answer, with the bytes received behind its headers.
+
+        From then on `shutdown()` and `close()` are about that socket; the client, when closed, shuts it down as well.
+        """
         raise ValueError(f"the answer {self.status} to {self.method} {self.url} has no connection to hand over")
+
+    def failure(self, error: Exception) -> TransportError:
+        """Return the exception for a connection handed over by `detach` that broke with `error`."""
+        return ResponseError(str(error), method=self.method, url=self.url, code=self.status)
 
     def __enter__(self) -> HTTPResponse:  # noqa: PYI034 - Self is not in the typing of Python 3.10
         return self

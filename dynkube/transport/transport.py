@@ -115,7 +115,7 @@ class Transport:
             except TransportError as error:
                 if self._closed:
                     raise call.closed() from error
-                pause = self._retry.after_break(request.method, call.retries) if is_passing(error) else None
+                pause = self._retry.after_break(call.effect, call.retries) if is_passing(error) else None
                 if pause is None or not call.has_time(pause):
                     raise
                 reason = str(error)
@@ -125,7 +125,7 @@ class Transport:
                 if response.status == 401 and not call.renewed and self._renews(process, request, grant):
                     call.renewed = True
                     continue
-                pause = self._retry.after_answer(request.method, call.retries, response)
+                pause = self._retry.after_answer(call.effect, call.retries, response)
                 if pause is None or not call.has_time(pause):
                     response.remark = self._remark(call, response, grant)
                     return response
@@ -192,12 +192,14 @@ class Transport:
                 response = self._exchange(connection, head, route, call)
             except NETWORK_ERRORS as error:
                 call.check_cancelled()
-                if connection.used and request.method in READS and is_hangup(error):
+                if connection.used and call.effect in READS and is_hangup(error):
                     # An idle connection the server had just closed: nothing is lost, a new one will do.
                     route.pool.distrust()
                     call.resent += 1
                     continue
-                raise exchange_failure(error, route.place, call.limits, method=request.method, url=call.url) from error
+                raise exchange_failure(
+                    error, route.place, call.limits, method=request.method, url=call.url, effect=call.effect
+                ) from error
             break
         if response.status >= 300:
             self._refuse(process, response)
@@ -362,6 +364,9 @@ class _Call:
 
     def __init__(self, request: HTTPRequest, url: str, limits: Timeout, stream: bool) -> None:
         self.request = request
+        #: The method that does to the cluster what this request does: what asks for a connection runs a command, as
+        #: a write, though a WebSocket begins with a GET.
+        self.effect = "POST" if request.verb == "connect" else request.method
         self.url = url
         self.limits = limits
         self.stream = stream

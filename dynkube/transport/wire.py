@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dynkube.config import Timeout
+    from dynkube.errors import TransportError
     from dynkube.transport.connections import Connection, ConnectionPool
     from dynkube.transport.failures import Place
 
@@ -97,6 +98,7 @@ class LiveResponse(HTTPResponse):
         self._guard = threading.Lock()
         self._stopped = False
         self._ended = False
+        self._detached = False
 
     def load(self) -> None:
         """Take the whole body off the wire, decompressed; see `HTTPResponse.load`."""
@@ -146,12 +148,15 @@ class LiveResponse(HTTPResponse):
 
     def shutdown(self) -> None:
         """Wake a blocked reader and end the transfer; see `HTTPResponse.shutdown`."""
-        if not self._ended:
+        if not self._ended or self._detached:
             self._stopped = True
             self._connection.shutdown()
 
     def close(self) -> None:
         """Give the connection up; see `HTTPResponse.close`."""
+        if self._detached:
+            self._detached = False
+            self._pool.discard(self._connection)
         if self._ended:
             return
         self.shutdown()
@@ -178,8 +183,14 @@ class LiveResponse(HTTPResponse):
             early = b""
         sock.settimeout(self._timeout.read)
         self._raw.close()
-        self._pool.forget(self._connection)
+        self._detached = True
         return sock, early
+
+    def failure(self, error: Exception) -> TransportError:
+        """Return the exception for a connection handed over that broke; see `HTTPResponse.failure`."""
+        if self._pool.closed:
+            return ClientClosedError("this client is closed", method=self.method, url=self.url)
+        return body_failure(error, self._place, self._timeout, method=self.method, url=self.url, code=self.status)
 
     def _pieces(self) -> Iterator[bytes]:
         while True:
@@ -283,11 +294,7 @@ class LiveResponse(HTTPResponse):
 
     def _fail(self, error: Exception) -> NoReturn:
         self._abort()
-        if self._pool.closed:
-            raise ClientClosedError("this client is closed", method=self.method, url=self.url) from error
-        raise body_failure(
-            error, self._place, self._timeout, method=self.method, url=self.url, code=self.status
-        ) from error
+        raise self.failure(error) from error
 
 
 def _in_large_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""kubectl reads logs from the embedded server."""
+"""kubectl reads logs, runs commands and attaches on the embedded server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from stream.conftest import NODE, pod, running
 
 from dynkube.testing import APIServer
 from kubectl.running import Kubectl
+from kubectl.versions import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from dynkube.testing.container_process import ContainerProcess
 
 pytestmark = pytest.mark.kubectl
 
@@ -59,3 +62,38 @@ class TestLogs:
         finished = kubectl.run("logs", "-p", "web")
         assert finished.returncode == 1
         assert 'previous terminated container "main" in pod "web" not found' in finished.stderr
+
+
+class TestExec:
+    @pytest.fixture(autouse=True)
+    def websockets(self, kubectl: Kubectl) -> None:
+        """Skip where kubectl speaks SPDY alone, which the embedded server does not."""
+        needs(kubectl, "1.31", "older ones run commands over SPDY unless told otherwise")
+
+    def test_output_and_exit_code(self, kubectl: Kubectl, server: APIServer) -> None:
+        """What a command writes and how it ends."""
+        assert kubectl("exec", "web", "--", "echo", "a", "-c", "b") == "a -c b\n"
+
+        def failing(process: ContainerProcess) -> int:
+            process.stderr.write("no\n")
+            return 7
+
+        server.containers.set_command("failing", failing)
+        finished = kubectl.run("exec", "web", "--", "failing")
+        assert finished.returncode == 7
+        assert finished.stderr == "no\ncommand terminated with exit code 7\n"
+
+    def test_input(self, kubectl: Kubectl) -> None:
+        """Standard input arrives whole, and its end as well."""
+        assert kubectl("exec", "-i", "web", "--", "cat", stdin="x" * 300_000) == "x" * 300_000
+
+    def test_no_such_program(self, kubectl: Kubectl) -> None:
+        """It is told in the words of containerd."""
+        finished = kubectl.run("exec", "web", "--", "nothing")
+        assert finished.returncode == 1
+        assert 'exec: "nothing": executable file not found in $PATH' in finished.stderr
+
+    def test_attach(self, kubectl: Kubectl, server: APIServer) -> None:
+        """What the container's own process writes, and its input."""
+        server.containers.set_main(lambda process: process.stdout.write(process.stdin.read().upper()))
+        assert "HELLO" in kubectl("attach", "-i", "web", stdin="hello")

@@ -282,7 +282,7 @@ def test_the_read_timeout_counts_from_the_last_byte(
 
 
 def test_an_upgraded_connection_is_handed_over(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:
-    """After 101 the caller gets the socket and what came behind the headers; the pool forgets it."""
+    """After 101 the caller gets the socket and what came behind the headers; closing the answer closes it."""
 
     def handle(peer: Peer, request: Received) -> None:
         peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\nearly")
@@ -292,13 +292,14 @@ def test_an_upgraded_connection_is_handed_over(serve: Callable[..., Server], con
     client = connect(serve(handle))
     response = client.send(GET, stream=True)
     sock, early = response.detach()
-    with sock:
-        assert client.open_connections == 0
+    with response:
+        assert client.open_connections == 1
         sock.sendall(b"ping")
         received = early
         while piece := sock.recv(100):
             received += piece
     assert received == b"earlyPING"
+    assert client.open_connections == 0
 
 
 def test_only_a_101_can_be_handed_over(serve: Callable[..., Server], connect: Callable[..., Transport]) -> None:

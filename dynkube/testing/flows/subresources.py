@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.names import GroupVersionKind
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
-from dynkube.testing.flows import container_logs, deleting, writing
+from dynkube.testing.flows import container_logs, container_streams, deleting, writing
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
 from dynkube.testing.http.failures import Cause
@@ -449,8 +449,8 @@ _HANDLERS: dict[tuple[tuple[str, str], str], Handler] = {
     (_POD, "binding"): _binding,
     (_POD, "eviction"): _eviction,
     (_POD, "log"): container_logs.log,
-    (_POD, "exec"): _unreachable,
-    (_POD, "attach"): _unreachable,
+    (_POD, "exec"): container_streams.exec_,
+    (_POD, "attach"): container_streams.attach,
     (_POD, "portforward"): _unreachable,
     (_POD, "proxy"): _unreachable,
     (("", "services"), "proxy"): _unreachable,

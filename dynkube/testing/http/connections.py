@@ -12,9 +12,10 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Iterator
 
 logger = logging.getLogger("dynkube.testing.http")
@@ -73,6 +74,8 @@ class HTTPResponse:
     warnings: list[str] = field(default_factory=list)
     #: What a fault does to this answer: see ``Damage``.
     damage: Damage | None = None
+    #: With a 101, what speaks on the connection from then on: it gets the socket and what was already read from it.
+    upgrade: Callable[[socket.socket, bytes], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,10 @@ class _Connection:
         if response.headers.get("Connection") == "close":
             keep = False
         head = self._head(response, keep=keep)
+        if response.upgrade is not None and damage is None:
+            self.sock.sendall(self._head(response, keep=True))
+            response.upgrade(self.sock, self._early())
+            return False
         if response.stream is not None:
             return self._write_stream(request, response, response.stream, head) and keep
         if request.method == "HEAD":
@@ -222,6 +229,15 @@ class _Connection:
             return self._break(damage)
         self.sock.sendall(head + response.body)
         return keep
+
+    def _early(self) -> bytes:
+        """Return what was read of the connection beyond the request."""
+        self.sock.settimeout(0.0)
+        try:
+            early: bytes = cast("io.BufferedReader", self.reader).peek()
+            return early
+        except OSError:
+            return b""
 
     def _break(self, damage: Damage) -> bool:
         if damage.silent:
@@ -235,11 +251,13 @@ class _Connection:
     def _head(self, response: HTTPResponse, *, keep: bool) -> bytes:
         lines = [f"HTTP/1.1 {response.status} {http.client.responses.get(response.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in response.headers.items() if name != "Connection"]
+        if response.upgrade is not None:
+            lines.append("Connection: Upgrade")
         lines += [f"Warning: {value}" for value in response.warnings]
         lines.append(f"Date: {formatdate(usegmt=True)}")
         if response.stream is not None:
             lines.append("Transfer-Encoding: chunked")
-        elif response.status not in (204, 304):
+        elif response.status not in (101, 204, 304):
             lines.append(f"Content-Length: {len(response.body)}")
         if not keep:
             lines.append("Connection: close")
