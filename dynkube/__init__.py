@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     )
     from dynkube.rest import RESTClient
     from dynkube.selectors import FieldSelector, LabelSelector
-    from dynkube.stream import ExecResult, LogStream, RemoteProcess
+    from dynkube.stream import ExecResult, LogStream, PortForward, RemoteProcess
     from dynkube.watch import Watcher, all_of, any_of, condition, created, deleted, jsonpath, not_
 
 #: The version of the package; the User-Agent bears it.
@@ -138,7 +138,7 @@ _HOMES = {
     ),
     "dynkube.rest": ("RESTClient",),
     "dynkube.selectors": ("FieldSelector", "LabelSelector"),
-    "dynkube.stream": ("ExecResult", "LogStream", "RemoteProcess"),
+    "dynkube.stream": ("ExecResult", "LogStream", "PortForward", "RemoteProcess"),
     "dynkube.watch": (*("Watcher", "all_of", "any_of", "condition", "created", "deleted", "jsonpath", "not_"),),
 }
 
@@ -216,6 +216,7 @@ __all__ = [
     "NoMatchError",
     "NotAcceptable",
     "NotFound",
+    "PortForward",
     "RESTClient",
     "RESTMapper",
     "RESTMapping",

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("logs", "dynkube.cli.logs:configure", "Show what the containers of pods write"),
     Command("exec", "dynkube.cli.exec:configure_exec", "Run a command in a container"),
     Command("attach", "dynkube.cli.exec:configure_attach", "Attach to the process of a container"),
+    Command("port-forward", "dynkube.cli.port_forward:configure", "Let local ports lead to ports of a pod"),
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),
@@ -96,7 +97,7 @@ class Parser(argparse.ArgumentParser):
 
     def shorten_usage(self) -> None:
         """Let the usage line name the arguments alone; the options, of which there are many, are listed below it."""
-        shown = {None: "{}", "?": "[{}]", "*": "[{} ...]"}
+        shown = {None: "{}", "?": "[{}]", "*": "[{} ...]", "+": "{} ..."}
         words = [shown[each.nargs].format(each.metavar) for each in self._actions if not each.option_strings]  # type: ignore[index]
         self.usage = " ".join([self.prog, "[options]", *words])
 

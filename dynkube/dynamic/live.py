@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from dynkube.informer.indexer import IndexFunction
     from dynkube.informer.transforms import Transform
     from dynkube.objects import JSONObject
-    from dynkube.stream import ExecResult, LogStream, RemoteProcess
+    from dynkube.stream import ExecResult, LogStream, PortForward, RemoteProcess
     from dynkube.transport import HTTPRequest
     from dynkube.watch import Condition, Watcher
 
 
 @names_nearest_option
 class Live(View):
-    """watch, wait, informer, lister_watcher; logs, exec, open_exec, attach.
+    """watch, wait, informer, lister_watcher; logs, exec, open_exec, attach, port_forward.
 
     What the server offers no subresource for, logs of anything but pods, is an UnsupportedVerbError.
     """
@@ -236,6 +236,32 @@ class Live(View):
         params = attach_params(container=container, stdin=stdin, tty=tty)
         request = requests.stream(self.endpoint("get", "attach"), name, params, verb="connect")
         return open_process(self.rest, request, tty=tty, timeout=timeout)
+
+    def port_forward(
+        self,
+        name: str,
+        ports: int | str | Sequence[int | str],
+        *,
+        address: str = "127.0.0.1",
+        listen: bool = True,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> PortForward:
+        """Return local ports that lead to `ports` of the pod called `name`, bound already, until it is closed.
+
+        A port is written as for kubectl: 8080 (the same here), "8888:8080", ":8080" (any free one; `local_ports` says
+        which). With `listen=False` nothing is bound, and its `connect()` returns a socket. No request is sent before
+        the first connection; what goes wrong with one is told to `on_error`. See `dynkube.stream.PortForward`.
+        """
+        from dynkube.stream.port_forward import PortForward, parse_ports
+        from dynkube.stream.tunnel import Tunnel, open_tunnel
+
+        endpoint = self.endpoint("get", "portforward")
+        endpoint.item(name)
+
+        def connect(port: int) -> Tunnel:
+            return open_tunnel(self.rest, requests.stream(endpoint, name, {"ports": port}, verb="connect"), port)
+
+        return PortForward(connect, parse_ports(ports), address=address, listen=listen, on_error=on_error)
 
     def _exec_request(
         self, name: str, command: Sequence[str], *, container: str | None, stdin: bool, tty: bool

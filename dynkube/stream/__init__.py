@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dynkube.stream.logs import LogStream
+from dynkube.stream.port_forward import PortForward
 from dynkube.stream.process import ExecResult, Output, RemoteProcess
 
-__all__ = ["ExecResult", "LogStream", "Output", "RemoteProcess"]
+__all__ = ["ExecResult", "LogStream", "Output", "PortForward", "RemoteProcess"]

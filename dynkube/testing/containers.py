@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from dynkube.testing.container_process import PROGRAMS, unknown_program
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
     from dynkube.testing.container_process import ContainerProcess
 
+    PortHandler = Callable[[socket.socket], object]
     Program = Callable[[ContainerProcess], int | None]
 
 #: Seconds between two looks whether who is attached has gone.
@@ -46,6 +48,7 @@ class Containers:
         self._clock = clock
         self._logs: dict[tuple[Place, bool], Log] = {}
         self._programs: dict[tuple[Place, str], Program] = {}
+        self._ports: dict[tuple[str, str, int], PortHandler] = {}
         #: Notified when a log grows or ends.
         self.changed = threading.Condition()
 
@@ -89,6 +92,21 @@ class Containers:
         """Let `function` be what clients attach to; without it, that is what `append_log` writes from then on."""
         self._programs[(namespace, pod, container), ""] = function
 
+    def set_port(self, port: int, function: PortHandler, *, namespace: str = "", pod: str = "") -> None:
+        """Let `function` answer connections to a port: it gets a connected socket, in a thread, and closes it.
+
+        Without `namespace` or `pod` it holds for all of them. Nothing listens on a port of which nothing was said.
+        """
+        self._ports[namespace, pod, port] = function
+
+    def port(self, namespace: str, pod: str, port: int) -> PortHandler | None:
+        """Return what answers on a port, None if nothing does."""
+        for where in ((namespace, pod), (namespace, ""), ("", pod), ("", "")):
+            found = self._ports.get((*where, port))
+            if found is not None:
+                return found
+        return None
+
     def program(self, place: Place, command: Sequence[str]) -> Program:
         """Return what runs for a command: what is said of the container, or of more than that, or the default."""
         for word in (command[0], "*"):
@@ -104,7 +122,8 @@ class Containers:
     def knows(self, place: Place) -> bool:
         """Tell whether something was said of exactly this pod, so that it runs whatever its status says."""
         namespace, pod, _ = place
-        return any(key[0][:2] == (namespace, pod) for key in (*self._logs, *self._programs))
+        scripted = (*(key[0] for key in self._logs), *(key[0] for key in self._programs), *self._ports)
+        return any(key[:2] == (namespace, pod) for key in scripted)
 
     def _scripted(self, place: Place, word: str) -> Program | None:
         namespace, pod, container = place

@@ -132,7 +132,7 @@ class Terminal:
 
 @pytest.mark.usefixtures("web")
 def test_a_terminal_is_raw_has_a_size_and_is_given_back(server: APIServer, kubeconfig: Path, namespace: str) -> None:
-    """Keys go through as they are, Ctrl-C too; SIGWINCH tells the new size; in the end the settings are the old ones."""
+    """Keys go through as they are, Ctrl-C too; SIGWINCH tells the new size; then the settings are the old ones."""
 
     def shell(process: ContainerProcess) -> int:
         assert process.tty

@@ -10,7 +10,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import ResponseError, TransportError
-from dynkube.objects import nested_get
 from dynkube.stream import channels
 from dynkube.stream.frames import BINARY
 from dynkube.stream.handshake import accept_value
@@ -35,7 +34,7 @@ _PROTOCOLS = (channels.V5, channels.V4)
 def exec_(call: Call, resource: Resource, _sub: Subresource) -> HTTPResponse:
     """Answer a request to run a command: the stream, or why there is none."""
     command = call.route.query.all("command")
-    container = _reached(call, resource)
+    container = containers.reached(call, resource)
     if not command:
         raise failures.bad_request("you must specify a command for the exec")
     program = call.cluster.containers.program((*call.key, container), command)
@@ -44,22 +43,9 @@ def exec_(call: Call, resource: Resource, _sub: Subresource) -> HTTPResponse:
 
 def attach(call: Call, resource: Resource, _sub: Subresource) -> HTTPResponse:
     """Answer a request to attach to the container's own process."""
-    container = _reached(call, resource)
+    container = containers.reached(call, resource)
     main = call.cluster.containers.main((*call.key, container))
     return _stream(call, container, (), main)
-
-
-def _reached(call: Call, resource: Resource) -> str:
-    """Return the container meant if it can be reached. Raises the Failures of a real server."""
-    pod = containers.pod_of(call, resource)
-    container = containers.container_of(call, pod)
-    if not call.cluster.containers.knows((*call.key, container)):
-        if not nested_get(pod, "spec", "nodeName"):
-            raise failures.bad_request(f"pod {call.route.name} does not have a host assigned")
-        containers.check_node(call, pod)
-        if containers.waiting(pod, container):
-            raise failures.internal(f'unable to upgrade connection: container not found ("{container}")')
-    return container
 
 
 def upgrade(call: Call, protocols: Sequence[str], talk: Callable[[WebSocket, str], None]) -> HTTPResponse:

@@ -55,3 +55,19 @@ def waiting(pod: Mapping[str, Any], container: str) -> str:
                 state = status.get("state") or {}
                 return str((state.get("waiting") or {}).get("reason", "")) if "waiting" in state else ""
     return "ContainerCreating"
+
+
+def reached(call: Call, resource: Resource, *, anything: bool = False) -> str:
+    """Return the container that is meant, or with `anything` one of the pod's, if it can be reached.
+
+    Raises the Failures of a real server.
+    """
+    pod = pod_of(call, resource)
+    container = str(pod["spec"]["containers"][0]["name"]) if anything else container_of(call, pod)
+    if not call.cluster.containers.knows((*call.key, container)):
+        if not nested_get(pod, "spec", "nodeName"):
+            raise failures.bad_request(f"pod {call.route.name} does not have a host assigned")
+        check_node(call, pod)
+        if waiting(pod, container):
+            raise failures.internal(f'unable to upgrade connection: container not found ("{container}")')
+    return container

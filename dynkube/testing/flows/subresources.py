@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.names import GroupVersionKind
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
-from dynkube.testing.flows import container_logs, container_streams, deleting, writing
+from dynkube.testing.flows import container_logs, container_ports, container_streams, deleting, writing
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
 from dynkube.testing.http.failures import Cause
@@ -451,7 +451,7 @@ _HANDLERS: dict[tuple[tuple[str, str], str], Handler] = {
     (_POD, "log"): container_logs.log,
     (_POD, "exec"): container_streams.exec_,
     (_POD, "attach"): container_streams.attach,
-    (_POD, "portforward"): _unreachable,
+    (_POD, "portforward"): container_ports.port_forward,
     (_POD, "proxy"): _unreachable,
     (("", "services"), "proxy"): _unreachable,
     (("", "nodes"), "proxy"): _unreachable,
