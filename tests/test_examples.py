@@ -120,6 +120,30 @@ def test_scaling_with_controllers_about(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == EXPECTED["scale"]
 
 
+def test_speaking_with_containers(tmp_path: Path) -> None:
+    """Where pods run, commands give back output and exit code, and logs end."""
+    with APIServer(simulate=Simulation(delay=0.001)) as server:
+        server.containers.set_log("default", "dynkube-box", "ready\n")
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "containers.py")],
+            env={**os.environ, "KUBECONFIG": str(server.write_kubeconfig(tmp_path / "config"))},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "0 hello",
+        "back again: some input",
+        "the command ended with exit code 1",
+        "stdout a conversation",
+        "ended with 0",
+        "log: ready",
+        "the log: the server ended the log",
+    ]
+
+
 def test_a_table_is_printed_in_columns(kubeconfig: Path) -> None:
     """print_tables shows the namespaces there are under the server's headers."""
     done = subprocess.run(
@@ -137,4 +161,4 @@ def test_a_table_is_printed_in_columns(kubeconfig: Path) -> None:
 
 def test_no_example_is_left_out() -> None:
     """Each file in examples/ is run by a test; the operator, which runs until told to stop, in tests/controller."""
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*EXPECTED, "greeting_operator"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*EXPECTED, "containers", "greeting_operator"}

@@ -9,6 +9,7 @@ import json
 import pkgutil
 import re
 import shlex
+import tarfile
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,17 @@ POD = {
 }
 
 
+def archive() -> bytes:
+    """Return what tar sends of a file called hosts."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("./hosts"))
+    return buffer.getvalue()
+
+
+ARCHIVE = archive()
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make the folder and the cluster in which the page's lines are typed."""
@@ -102,6 +114,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         server.write_kubeconfig(kubeconfig)
         present = load_config(kubeconfig=kubeconfig).context
         assert main(["config", "rename-context", str(present), "staging"]) == 0
+        server.containers.set_command("tar", lambda process: process.stdout.write(ARCHIVE))
         for body in (SETTINGS, deployment("web"), deployment("db"), POD):
             dyn.for_object(body).namespace("default").create(body)
         yield tmp_path

@@ -39,6 +39,7 @@ COMMANDS = (
     Command("exec", "dynkube.cli.exec:configure_exec", "Run a command in a container"),
     Command("attach", "dynkube.cli.exec:configure_attach", "Attach to the process of a container"),
     Command("port-forward", "dynkube.cli.port_forward:configure", "Let local ports lead to ports of a pod"),
+    Command("cp", "dynkube.cli.cp:configure", "Copy files to and from containers"),
     Command("events", "dynkube.cli.events:configure", "Show what happened lately, to all objects or to one"),
     Command("api-resources", "dynkube.cli.api_resources:configure", "Show the resources the server offers"),
     Command("api-versions", "dynkube.cli.api_versions:configure", "Show the group/versions the server offers"),

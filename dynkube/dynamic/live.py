@@ -14,6 +14,8 @@ from dynkube.watch.protocol import IDLE_TIMEOUT
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from os import PathLike
+    from pathlib import Path
     from typing import BinaryIO
 
     from dynkube.config import TimeoutLike, Unset
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 @names_nearest_option
 class Live(View):
-    """watch, wait, informer, lister_watcher; logs, exec, open_exec, attach, port_forward.
+    """watch, wait, informer, lister_watcher; logs, exec, open_exec, attach, port_forward, copy_from, copy_to.
 
     What the server offers no subresource for, logs of anything but pods, is an UnsupportedVerbError.
     """
@@ -262,6 +264,44 @@ class Live(View):
             return open_tunnel(self.rest, requests.stream(endpoint, name, {"ports": port}, verb="connect"), port)
 
         return PortForward(connect, parse_ports(ports), address=address, listen=listen, on_error=on_error)
+
+    def copy_from(self, name: str, remote: str, local: str | PathLike[str], *, container: str | None = None) -> Path:
+        """Copy a file or directory out of a container of the pod called `name`; return where it is here.
+
+        A directory is merged into `local`; a file becomes `local`, or goes into it if that is a directory. The
+        container needs tar. Nothing is written outside of `local`, whatever the archive says: see
+        `dynkube.stream.extraction`. Raises CommandFailedError with what tar says.
+        """
+        from dynkube.stream.copying import copy_from
+
+        return copy_from(self._starter(name, container), remote, local)
+
+    def copy_to(
+        self,
+        name: str,
+        local: str | PathLike[str],
+        remote: str,
+        *,
+        container: str | None = None,
+        preserve: bool = True,
+    ) -> str:
+        """Copy a file or directory into a container of the pod called `name`; return where it is there.
+
+        It goes into `remote` if that is a directory or ends with "/", else under that name. The container needs tar and
+        test. Permissions are kept unless `preserve` is False; owners are whoever runs tar. Raises CommandFailedError.
+        """
+        from dynkube.stream.copying import copy_to
+
+        return copy_to(
+            self._starter(name, container),
+            lambda command: self.exec(name, command, container=container),
+            local,
+            remote,
+            preserve=preserve,
+        )
+
+    def _starter(self, name: str, container: str | None) -> Callable[[Sequence[str], bool], RemoteProcess]:
+        return lambda command, stdin: self.open_exec(name, command, container=container, stdin=stdin)
 
     def _exec_request(
         self, name: str, command: Sequence[str], *, container: str | None, stdin: bool, tty: bool

@@ -143,9 +143,14 @@ class RemoteProcess:
         for start in range(0, len(view), PIECE):
             self._send(channels.STDIN, bytes(view[start : start + PIECE]), timeout)
 
+    @property
+    def ends_stdin(self) -> bool:
+        """Whether the server's protocol can say that the standard input has ended (v5)."""
+        return self.protocol == channels.V5
+
     def close_stdin(self) -> None:
         """Let the standard input end. Raises InvalidRequestError where the server's protocol cannot say that (v4)."""
-        if self.protocol != channels.V5:
+        if not self.ends_stdin:
             raise InvalidRequestError(
                 f"the server speaks {self.protocol}, in which standard input cannot be ended (newer than Kubernetes "
                 "1.29 can): run a command that knows from its input when to stop, such as head -c"
@@ -170,7 +175,7 @@ class RemoteProcess:
         """
         feeder = None
         if stdin is not None:
-            if self.protocol != channels.V5:
+            if not self.ends_stdin:
                 self.close_stdin()
             feeder = _Feeder(self, stdin)
             feeder.start()

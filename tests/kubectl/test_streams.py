@@ -1,4 +1,4 @@
-"""kubectl reads logs, runs commands and attaches on the embedded server."""
+"""kubectl reads logs, runs commands, attaches and copies on the embedded server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from stream.conftest import NODE, pod, running
+from stream.test_copying import local, tree
 
 from dynkube.testing import APIServer
 from kubectl.running import Kubectl
@@ -97,3 +98,14 @@ class TestExec:
         """What the container's own process writes, and its input."""
         server.containers.set_main(lambda process: process.stdout.write(process.stdin.read().upper()))
         assert "HELLO" in kubectl("attach", "-i", "web", stdin="hello")
+
+    def test_cp(self, kubectl: Kubectl, server: APIServer, tmp_path: Path) -> None:
+        """A folder there and back, by way of tar."""
+        for program in ("tar", "test"):
+            server.containers.set_command(program, local)
+        tree(tmp_path / "site")
+        (tmp_path / "inside").mkdir()
+        kubectl("cp", str(tmp_path / "site"), f"web:{tmp_path}/inside")
+        assert (tmp_path / "inside" / "site" / "a.txt").read_text() == "a\n"
+        kubectl("cp", f"web:{tmp_path}/inside/site", str(tmp_path / "back"))
+        assert (tmp_path / "back" / "sub" / "-b").read_bytes() == (tmp_path / "site" / "sub" / "-b").read_bytes()
