@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import selectors
 import socket
@@ -80,7 +79,8 @@ class PortForward:
         self._closed = False
         self._remotes = [port.remote for port in ports]
         self._listeners: dict[socket.socket, int] = {}
-        self._awake, self._wake = os.pipe()
+        # Not a pipe: on Windows a selector knows sockets alone.
+        self._awake, self._wake = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name="dynkube-forward", daemon=True)
         try:
             for port in ports if listen else ():
@@ -126,12 +126,12 @@ class PortForward:
                 return
             self._closed = True
             joints = dict(self._joints)
-        os.close(self._wake)
+        self._wake.close()
         if self._acceptor.ident is not None and self._acceptor is not threading.current_thread():
             self._acceptor.join(5.0)
         for listener in self._listeners:
             listener.close()
-        os.close(self._awake)
+        self._awake.close()
         for joint in joints.values():
             if joint is not None:
                 joint.close()
@@ -162,7 +162,7 @@ class PortForward:
                 selector.register(listener, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
-                    if key.fd == self._awake:
+                    if key.fileobj is self._awake:
                         return
                     assert isinstance(key.fileobj, socket.socket)  # noqa: S101 - for the type checker
                     with contextlib.suppress(OSError):

@@ -152,8 +152,8 @@ class RemoteProcess:
         """Let the standard input end. Raises InvalidRequestError where the server's protocol cannot say that (v4)."""
         if not self.ends_stdin:
             raise InvalidRequestError(
-                f"the server speaks {self.protocol}, in which standard input cannot be ended (newer than Kubernetes "
-                "1.29 can): run a command that knows from its input when to stop, such as head -c"
+                f"the server speaks {self.protocol}, in which standard input cannot be ended, as Kubernetes 1.30 and "
+                "newer can: run a command that knows from its input when to stop, such as head -c"
             )
         self._send(channels.CLOSE, bytes((channels.STDIN,)), None)
 

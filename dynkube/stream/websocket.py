@@ -28,6 +28,7 @@ DEAD_SECONDS = 61.0
 #: Bytes received ahead of the reader while a writer waits for the peer, which may wait for us in turn.
 MAX_AHEAD = 16 << 20
 _CHUNK = 1 << 16
+_NESTED_PIECE = 8 << 10
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
@@ -250,12 +251,16 @@ class WebSocket:
         if not self._nested:
             del self._outbox[: self._sock.send(bytes(self._outbox[:_CHUNK]))]
             return
+        # It cannot be told how much of a piece went out, so a small one goes out whole, when there is room for some.
+        if not self._wait(0.0, read=False, write=True):
+            raise BlockingIOError
+        piece = bytes(self._outbox[:_NESTED_PIECE])
         self._sock.settimeout(self._dead_seconds)
         try:
-            self._sock.sendall(bytes(self._outbox))
+            self._sock.sendall(piece)
         finally:
             self._sock.settimeout(0.0)
-        self._outbox.clear()
+        del self._outbox[: len(piece)]
 
     def _wait_for_peer(self, deadline: float | None) -> None:
         """Wait for something to read, or for the time to look after the connection."""
@@ -272,11 +277,11 @@ class WebSocket:
         wake = self._pinged + self._ping_seconds
         self._wait(max(0.0, (wake if deadline is None else min(wake, deadline)) - now), read=True, write=not flushed)
 
-    def _wait(self, seconds: float | None, *, read: bool = True, write: bool = False) -> None:
+    def _wait(self, seconds: float | None, *, read: bool = True, write: bool = False) -> bool:
         events = selectors.EVENT_READ * read | selectors.EVENT_WRITE * write
         with _Selector() as selector:
             selector.register(self._sock.fileno(), events)
-            selector.select(seconds)
+            return bool(selector.select(seconds))
 
     def _mask(self) -> bytes | None:
         return os.urandom(4) if self._client else None

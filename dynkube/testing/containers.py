@@ -117,7 +117,12 @@ class Containers:
 
     def main(self, place: Place) -> Program:
         """Return what clients attach to."""
-        return self._scripted(place, "") or self._show_log
+        found = self._scripted(place, "")
+        if found is not None:
+            return found
+        # From this moment on, not from when its thread comes to run.
+        position = len((self.log(place) or Log()).pieces)
+        return lambda process: self._show_log(process, position)
 
     def knows(self, place: Place) -> bool:
         """Tell whether something was said of exactly this pod, so that it runs whatever its status says."""
@@ -132,9 +137,8 @@ class Containers:
                 return self._programs[each, word]
         return self._programs.get((("", "", container), word)) or self._programs.get((("", "", ""), word))
 
-    def _show_log(self, process: ContainerProcess) -> None:
+    def _show_log(self, process: ContainerProcess, position: int) -> None:
         place = (process.namespace, process.pod, process.container)
-        position = len((self.log(place) or Log()).pieces)
         while not process.gone.is_set():
             with self.changed:
                 log = self.log(place) or Log()

@@ -22,6 +22,7 @@ class HTTPRequest(Value, not_compared=("cancellation",)):
 
     `target` is the encoded path and query below the base path of the cluster. `verb` (get, list, watch, create …) and
     `template` (the path with `{namespace}` and `{name}`) never reach the wire: hooks and logs count by them.
+    Of the verb "connect", which runs a command over an upgraded GET, nothing is sent twice, as of a write.
     `cancellation` lets another thread end the request.
     """
 

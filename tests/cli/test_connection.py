@@ -190,6 +190,14 @@ def test_a_folder_for_discovery(server: APIServer, run: Run, tmp_path: Path) -> 
 @pytest.mark.parametrize("command", [each.name for each in COMMANDS if not each.name.startswith("config ")])
 def test_every_command_takes_them(command: str) -> None:
     """The options stand before any command that speaks to a cluster; `config` has its own of these names."""
-    required = {"wait": ["--for=delete"], "scale": ["--replicas=1"], "explain": ["pods"]}
+    required = {
+        "wait": ["--for=delete"],
+        "scale": ["--replicas=1"],
+        "explain": ["pods"],
+        "exec": ["web"],
+        "attach": ["web"],
+        "port-forward": ["web", "80"],
+        "cp": ["web:/etc/hosts", "hosts"],
+    }
     options = parse(["--server", "get", "--user", "delete", *command.split(), *required.get(command, [])])
     assert (options.server, options.user) == ("get", "delete")

@@ -34,7 +34,7 @@ def logs(server: APIServer) -> Iterator[Subresource]:
 
 def test_text(server: APIServer, logs: Subresource) -> None:
     """The log comes as it is, with the options the API has for it."""
-    server.set_log("default", "web", "one\ntwo\nthr\u00e9e\n", container="main")
+    server.containers.set_log("default", "web", "one\ntwo\nthr\u00e9e\n", container="main")
     assert logs.text("web", query={"container": "main"}) == "one\ntwo\nthr\u00e9e\n"
     assert logs.text("web", query={"container": "main", "tailLines": 1, "sinceSeconds": None}) == "thr\u00e9e\n"
 
@@ -46,7 +46,7 @@ def test_before_the_pod_starts(logs: Subresource) -> None:
 
 def test_lines_that_look_like_json(server: APIServer, logs: Subresource) -> None:
     """They stay text."""
-    server.set_log("default", "web", '{"kind":"Status","status":"Failure"}\n')
+    server.containers.set_log("default", "web", '{"kind":"Status","status":"Failure"}\n')
     assert logs.text("web", query={"container": "main"}) == '{"kind":"Status","status":"Failure"}\n'
 
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from transport.servers import answer
+from transport.certificates import Authority
+from transport.servers import Proxy, answer
 
 from dynkube.config import Impersonation
 from dynkube.errors import (
@@ -459,9 +460,12 @@ class TestWire:
         def talk(talk: Talk) -> None:
             talk.agree(early=b"\xf2\x00")
             said.extend(talk.received())
+            ended.set()
 
+        ended = threading.Event()
         with pytest.raises(ResponseError, match="reserved bits"):
             self.run(serve, talk)
+        assert ended.wait(10)
         assert said == [frames.Close(frames.PROTOCOL_ERROR, "")]
 
     @pytest.mark.parametrize(
@@ -543,24 +547,21 @@ class TestWire:
             assert sum(len(output.data) for output in process) > (total - 2) * 60_000
 
 
-@pytest.mark.parametrize("way", ["tls", "proxy"])
-def test_the_way_is_that_of_every_request(
-    way: str, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """TLS with the cluster's CA, and an HTTP proxy's tunnel before it."""
-    from transport.servers import Proxy
-
+@pytest.mark.parametrize("way", ["tls", "http proxy", "https proxy"])
+def test_the_way_is_that_of_every_request(way: str, nothing_left: None, tmp_path: Path) -> None:
+    """TLS with the cluster's CA, and the tunnel of a proxy before it, which may be TLS within TLS."""
+    authority = Authority()
     with APIServer(tls=True) as server, server.client() as admin:
         server.load([NODE, pod("web")])
         admin.resource("v1", "pods").namespace("default").subresource("status").patch("web", running(pod("web")))
-        proxy = Proxy() if way == "proxy" else None
-        options = {"proxy_url": proxy.url} if proxy is not None else {}
+        context = authority.issue().server_context(tmp_path) if way == "https proxy" else None
+        proxy = Proxy(context=context)
+        options = {} if way == "tls" else {"proxy_url": proxy.url}
         try:
-            with server.client(**options) as dyn:
+            with server.client(ca_data=(server.ca or b"") + authority.certificate, **options) as dyn:
                 data = bytes(range(256)) * 4_000
                 pods = dyn.resource("v1", "pods").namespace("default")
                 assert pods.exec("web", ["cat"], stdin=data).stdout == data
         finally:
-            if proxy is not None:
-                proxy.close()
-        assert proxy is None or proxy.tunnels
+            proxy.close()
+        assert bool(proxy.tunnels) == (way != "tls")
