@@ -175,13 +175,14 @@ def test_yaml_is_read_as_go_reads_it() -> None:
 
 
 def test_built_in_objects_take_their_go_form() -> None:
-    """Empty optional fields vanish, and structs that are always written appear."""
+    """Empty optional fields vanish, structs that are always written appear, pointers without omitempty are null."""
     obj, _ = read(
         {"metadata": {"name": "d", "labels": {}}, "spec": {"minReadySeconds": 0, "paused": False, "replicas": 0}},
         DEPLOYMENT,
     )
     assert obj["metadata"] == {"name": "d"}
-    assert obj["spec"] == {"replicas": 0, "strategy": {}, "template": {"metadata": {}, "spec": {"containers": None}}}
+    template = {"metadata": {}, "spec": {"containers": None}}
+    assert obj["spec"] == {"replicas": 0, "selector": None, "strategy": {}, "template": template}
     assert obj["status"] == {}
 
 
