@@ -239,7 +239,7 @@ def test_ingresses_and_policies(call: Caller) -> None:
             "POST",
             ingresses,
             named("i", spec={}),
-            "spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified",
+            "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified",
         ),
         invalid(
             "untyped",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.testing.access import authentication, reviews
 from dynkube.testing.access.authorization import Authorizer, attributes_of
-from dynkube.testing.flows import deleting, reading, subresources, watching, writing
+from dynkube.testing.flows import deleting, patching, reading, subresources, watching, writing
 from dynkube.testing.flows.cluster import Call
 from dynkube.testing.http import failures, negotiation, routing
 from dynkube.testing.http.answers import ListAnswer, ObjectAnswer, compressed, render, warning_headers
@@ -20,6 +20,8 @@ from dynkube.testing.resources.crds import CRDS, CustomResources, check_creatabl
 from dynkube.testing.resources.openapi import OpenAPI
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dynkube.testing.flows.cluster import Cluster
     from dynkube.testing.http.connections import HTTPRequest
     from dynkube.testing.http.routing import Route
@@ -72,7 +74,15 @@ class API:
             self.authorizer.check_impersonation(user, wanted, request.headers)
             user = wanted
         call = Call(cluster=self.cluster, request=_in_json(request), route=route, user=user)
-        self.authorizer.check(attributes_of(user, route))
+        try:
+            return self._authenticated(call)
+        except Failure as failure:
+            # What was noticed on the way to a refusal is told along with it.
+            return failed(failure, request.headers.get("accept"), call.warnings)
+
+    def _authenticated(self, call: Call) -> HTTPResponse:
+        route = call.route
+        self.authorizer.check(attributes_of(call.user, route))
         if not route.resource:
             return self._document(call)
         resource = self._resource(route)
@@ -104,7 +114,9 @@ class API:
         if found.namespaced and not route.in_namespace and route.verb not in ("list", "watch"):
             if found.custom:
                 return None
-            raise failures.no_such_resource() if route.name else failures.method_not_allowed()
+            # What is only ever POSTed to a namespace has no route without one.
+            gone = route.name or found.virtual
+            raise failures.no_such_resource() if gone else failures.method_not_allowed()
         return found
 
     def _flow(self, call: Call, resource: Resource) -> ObjectAnswer | ListAnswer | HTTPResponse:
@@ -149,7 +161,7 @@ class API:
         if verb == "update":
             return writing.update(call, resource)
         if verb == "patch":
-            return writing.patch(call, resource)
+            return patching.patch(call, resource)
         if verb == "delete":
             return deleting.delete(call, resource)
         return deleting.delete_collection(call, resource)
@@ -272,8 +284,8 @@ def _document(call: Call, form: negotiation.Representation, document: dict[str, 
     return compressed(call, HTTPResponse(200, headers, form.encode(document)))
 
 
-def failed(failure: Failure, accept: str) -> HTTPResponse:
-    """Return the answer that carries a failure's Status."""
+def failed(failure: Failure, accept: str, warnings: Iterable[str] = ()) -> HTTPResponse:
+    """Return the answer that carries a failure's Status, with what there is to warn about."""
     form = negotiation.for_failures(accept)
     headers = {"Content-Type": form.media_type, "Cache-Control": "no-cache, private", **failure.headers}
-    return HTTPResponse(failure.code, headers, form.encode(failure.status), warnings=warning_headers(()))
+    return HTTPResponse(failure.code, headers, form.encode(failure.status), warnings=warning_headers(warnings))

@@ -169,14 +169,13 @@ class _Watch:
             return b'{"type":"%s","object":%s}\n' % (kind.encode(), encoded(self.resource, record))
         obj = self._shown(record)
         if transform == "Table":
-            include = self.call.route.query.get("includeObject")
             metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-            obj = as_table(self.resource, [obj], include=include, metadata=metadata)
+            obj = as_table(self.call, self.resource, [obj], metadata)
             if self.columns_sent:
                 obj["columnDefinitions"] = None
             self.columns_sent = True
         elif transform:
-            obj = tables.partial_metadata(obj)
+            obj = tables.partial_metadata(obj, self.call.representation.version)
         return self._event(kind, obj)
 
     def _event(self, kind: str, obj: dict[str, Any]) -> bytes:
@@ -190,7 +189,7 @@ class _Watch:
             metadata["annotations"] = annotations
         kind, api_version = self.resource.kind, self.resource.api_version
         if self.call.representation.transform == "PartialObjectMetadata":
-            kind, api_version = "PartialObjectMetadata", "meta.k8s.io/v1"
+            kind, api_version = "PartialObjectMetadata", f"meta.k8s.io/{self.call.representation.version}"
         return self._event("BOOKMARK", {"kind": kind, "apiVersion": api_version, "metadata": metadata})
 
     def _error(self, failure: failures.Failure) -> bytes:

@@ -10,12 +10,15 @@ import yaml
 
 from dynkube.testing.http import failures
 from dynkube.testing.http.failures import Cause
+from dynkube.testing.objects import go_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynkube.testing.http.routing import Query
 
+#: How the real server names the table it looks the kind of DeleteOptions up in.
+_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 _FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 #: Longest field manager name, in characters.
 MAX_MANAGER = 128
@@ -23,6 +26,14 @@ MAX_MANAGER = 128
 
 def _quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _go_quote(value: str) -> str:
+    """Quote text as Go does: control characters by their number."""
+    escaped = "".join(
+        letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in value.replace("\\", "\\\\")
+    )
+    return '"' + escaped.replace('"', '\\"') + '"'
 
 
 def _dry_run_causes(values: list[str]) -> list[Cause]:
@@ -38,7 +49,9 @@ def _manager_causes(manager: str) -> list[Cause]:
         message = f"Too long: may not be more than {MAX_MANAGER} bytes"
         causes.append(Cause(failures.TOO_LONG, message, "fieldManager"))
     if not manager.isprintable():
-        message = f"Invalid value: {_quote(manager)}: should only contain printable characters"
+        at = next(index for index, letter in enumerate(manager) if not letter.isprintable())
+        why = f"invalid character U+{ord(manager[at]):04X} (at position {at})"
+        message = f"Invalid value: {_go_quote(manager)}: {why}"
         causes.append(Cause(failures.INVALID, message, "fieldManager"))
     return causes
 
@@ -229,17 +242,19 @@ def _decode_delete_options(body: bytes, content_type: str) -> dict[str, Any]:
         if media_type == "application/yaml":
             fields = yaml.safe_load(body)
         elif media_type == "application/json":
-            fields = json.loads(body)
+            fields = go_json.loads(body.decode("utf-8", "replace"))
         else:
             raise failures.unsupported_media_type(("application/json", "application/yaml"))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         text = f"couldn't get version/kind; json parse error: {error}"
         raise failures.bad_request(text) from None
     if not isinstance(fields, dict):
-        raise failures.bad_request("couldn't get version/kind; json parse error: DeleteOptions must be an object")
-    kind = fields.get("kind", "DeleteOptions")
+        why = f"json: cannot unmarshal {go_json.describe(fields)} into Go value of type {go_json.TYPE_META}"
+        raise failures.bad_request(f"couldn't get version/kind; json parse error: {why}")
+    kind, version = fields.get("kind", "DeleteOptions"), fields.get("apiVersion", "v1")
     if kind != "DeleteOptions":
-        raise failures.bad_request(f"decoded object cannot be converted to DeleteOptions: {kind}")
+        why = f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"'
+        raise failures.bad_request(why)
     return fields
 
 
@@ -250,7 +265,7 @@ def _checked(fields: dict[str, Any]) -> DeleteOptions:
             found = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
             shown = found.get(type(value), "value")
             text = f"json: cannot unmarshal {shown} into Go struct field DeleteOptions.{name} of type {what}"
-            raise failures.bad_request(f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {text}')
+            raise failures.bad_request(text)
         return value
 
     dry_run = typed("dryRun", list, "[]string") or []

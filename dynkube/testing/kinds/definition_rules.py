@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.objects import formats, schema_rules
+from dynkube.testing.kinds.structural_rules import structural
+from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
 
 _APPROVAL = "api-approved.kubernetes.io"
-_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
-#: Keywords a structural schema may not use, and what the server says about them.
-_FORBIDDEN = {
-    "$ref": "$ref is not supported",
-    "definitions": "definitions is not supported",
-    "dependencies": "dependencies is not supported",
-    "id": "id is not supported",
-    "patternProperties": "patternProperties is not supported",
-    "deprecated": "must not be specified",
-    "discriminator": "must not be specified",
-    "readOnly": "must not be specified",
-    "writeOnly": "must not be specified",
-    "xml": "must not be specified",
+_COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_NO_PATH = "must be a simple json path starting with ."
+_MOST_SELECTABLE = 8
+#: What every version has of its own, and how the server's struct of a version calls it.
+_PER_VERSION = {
+    "schema": "Schema",
+    "subresources": "Subresources",
+    "additionalPrinterColumns": "AdditionalPrinterColumns",
+    "selectableFields": "SelectableFields",
 }
 
 
@@ -40,15 +37,26 @@ def definition(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
         report.required("spec.scope")
     elif spec["scope"] not in {"Cluster", "Namespaced"}:
         report.unsupported("spec.scope", spec["scope"], ["Cluster", "Namespaced"])
-    _versions(spec.get("versions") or [], report)
+    shared = hoisted(spec.get("versions") or [])
+    _versions(spec, shared, report)
     if spec.get("preserveUnknownFields"):
         why = "must be false in order to use defaults in the schema"
         report.invalid("spec.preserveUnknownFields", True, why)
     _names(names, report)
+    _parts(shared, "spec.validation.openAPIV3Schema", "spec", report)
     _conversion(spec.get("conversion") or {}, report)
     _approval(obj, group, report)
+    if old is None:
+        _stored(spec, report)
     if old is not None:
         _update(spec, old, report)
+
+
+def _stored(spec: dict[str, Any], report: Report) -> None:
+    """Check the versions that objects are stored in: those marked so, as the status of a new definition has them."""
+    stored = [version.get("name") or "" for version in spec.get("versions") or [] if version.get("storage")]
+    if not stored:
+        report.invalid("status.storedVersions", None, "must have at least one stored version")
 
 
 def _group(group: str, report: Report) -> None:
@@ -72,10 +80,9 @@ def _approval(obj: dict[str, Any], group: str, report: Report) -> None:
 
 
 def _names(names: dict[str, Any], report: Report) -> None:
-    if not names.get("plural"):
-        report.required("spec.names.plural")
-    if not names.get("kind"):
-        report.required("spec.names.kind")
+    for key in ("plural", "singular", "kind", "listKind"):
+        if not names.get(key):
+            report.required(f"spec.names.{key}")
     for key in ("plural", "singular"):
         if names.get(key):
             for problem in formats.label_1035(names[key]):
@@ -93,50 +100,126 @@ def _names(names: dict[str, Any], report: Report) -> None:
         report.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
-def _versions(versions: list[dict[str, Any]], report: Report) -> None:
-    seen: set[str] = set()
-    unique = True
+def _versions(spec: dict[str, Any], shared: dict[str, Any], report: Report) -> None:
+    versions = spec.get("versions") or []
+    names = [version.get("name") or "" for version in versions]
     for index, version in enumerate(versions):
         path = f"spec.versions[{index}]"
-        name = version.get("name") or ""
-        unique = unique and name not in seen
-        seen.add(name)
-        for problem in formats.label_1035(name):
-            report.invalid(f"{path}.name", name, problem)
-        _version(version, path, report)
+        report.malformed(f"{path}.name", names[index], formats.label_1035(names[index]))
+        own = {key: version.get(key) for key in _PER_VERSION if key not in shared}
+        if not version.get("schema"):
+            report.required(f"{path}.schema.openAPIV3Schema")
+        _parts(own, f"{path}.schema.openAPIV3Schema", path, report)
+    shown = [_shown(version, shared) for version in versions] if versions else spec.get("versions")
     if sum(1 for version in versions if version.get("storage")) != 1:
         why = "must have exactly one version marked as storage version"
-        report.invalid("spec.versions", versions, why)
-    if not unique:
-        report.invalid("spec.versions", versions, "must contain unique version names")
+        report.invalid("spec.versions", shown, why)
+    if len(set(names)) < len(names):
+        report.invalid("spec.versions", shown, "must contain unique version names")
+    if names and names[0]:
+        report.malformed("spec.version", names[0], formats.label_1035(names[0]))
 
 
-def _version(version: dict[str, Any], path: str, report: Report) -> None:
-    root = (version.get("schema") or {}).get("openAPIV3Schema")
-    here = f"{path}.schema.openAPIV3Schema"
-    if root is None:
-        report.required(here)
-    else:
-        kind = root.get("type")
-        if not kind:
-            report.required(f"{here}.type", "must not be empty at the root")
-        elif kind != "object":
-            report.invalid(f"{here}.type", kind, "must be object at the root")
-        structural(root, here, report, root=True)
-    _subresources(version.get("subresources") or {}, f"{path}.subresources", report)
-    for index, column in enumerate(version.get("additionalPrinterColumns") or []):
+def hoisted(versions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what all versions say alike: the server keeps that once, beside them, and its errors name that place."""
+    return {
+        key: versions[0].get(key)
+        for key in _PER_VERSION
+        if versions and all(version.get(key) == versions[0].get(key) for version in versions)
+    }
+
+
+def _shown(version: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """Return a version as errors print the server's own struct of it."""
+    shown = {
+        "Name": version.get("name") or "",
+        "Served": bool(version.get("served")),
+        "Storage": bool(version.get("storage")),
+        "Deprecated": bool(version.get("deprecated")),
+        "DeprecationWarning": version.get("deprecationWarning"),
+    }
+    for key, name in _PER_VERSION.items():
+        shown[name] = None if key in shared else version.get(key)
+    return shown
+
+
+def _parts(found: dict[str, Any], schema_path: str, path: str, report: Report) -> None:
+    """Check the parts of a version, or those that all versions share: ``schema_path`` is where their schema stands."""
+    root = (found.get("schema") or {}).get("openAPIV3Schema")
+    if root is not None:
+        _root(root, schema_path, report, status=(found.get("subresources") or {}).get("status") is not None)
+    _subresources(found.get("subresources") or {}, f"{path}.subresources", report)
+    for index, column in enumerate(found.get("additionalPrinterColumns") or []):
         _column(column, f"{path}.additionalPrinterColumns[{index}]", report)
+    _selectable(found.get("selectableFields") or [], root, f"{path}.selectableFields", report)
+
+
+def _root(root: dict[str, Any], path: str, report: Report, *, status: bool) -> None:
+    kind = root.get("type")
+    if status and kind and kind != "object":
+        why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+        report.invalid(f"{path}.type", kind, why)
+    if not kind:
+        report.required(f"{path}.type", "must not be empty at the root")
+    elif kind != "object":
+        report.invalid(f"{path}.type", kind, "must be object at the root")
+    structural(root, path, report, root=True)
+
+
+def _selectable(fields: list[dict[str, Any]], root: dict[str, Any] | None, path: str, report: Report) -> None:
+    if fields and root is None:
+        report.invalid(path, "", "may only be set when validations.schema is included")
+        return
+    if len(fields) > _MOST_SELECTABLE:
+        report.too_many(path, len(fields), _MOST_SELECTABLE)
+    seen: set[str] = set()
+    for index, field in enumerate(fields):
+        here, where = f"{path}[{index}].jsonPath", field.get("jsonPath") or ""
+        if not where:
+            report.required(here)
+            continue
+        if where in seen:
+            report.duplicate(here, where)
+        seen.add(where)
+        problem = _field_problem(where, root or {})
+        if problem:
+            report.invalid(here, where, problem)
+
+
+def _field_problem(path: str, root: dict[str, Any]) -> str:
+    if not path.startswith((".", "[")):
+        return f"is an invalid path: expected [ or . but got: {path}"
+    schema: Any = root
+    for name in path.lstrip(".").split("."):
+        schema = (schema.get("properties") or {}).get(name) if isinstance(schema, dict) else None
+        if schema is None:
+            return "is an invalid path: does not refer to a valid field"
+    if path.startswith(".metadata"):
+        return "must not point to fields in metadata"
+    if schema.get("type") not in {"boolean", "integer", "string"}:
+        why = "must point to a field of type string, boolean or integer."
+        return f"{why} Enum string fields and strings with formats are allowed."
+    return ""
 
 
 def _column(column: dict[str, Any], path: str, report: Report) -> None:
-    if not column.get("name"):
+    name, kind, form, where = (column.get(key) or "" for key in ("name", "type", "format", "jsonPath"))
+    if not name:
         report.required(f"{path}.name")
-    if not column.get("type"):
+    if not kind:
         report.required(f"{path}.type", f"must be one of {','.join(_COLUMN_TYPES)}")
-    elif column["type"] not in _COLUMN_TYPES:
-        report.invalid(f"{path}.type", column["type"], f"must be one of {','.join(_COLUMN_TYPES)}")
-    if not column.get("jsonPath"):
-        report.required(f"{path}.jsonPath")
+    elif kind not in _COLUMN_TYPES:
+        report.invalid(f"{path}.type", kind, f"must be one of {','.join(_COLUMN_TYPES)}")
+    if form and form not in _COLUMN_FORMATS:
+        report.invalid(f"{path}.format", form, f"must be one of {','.join(_COLUMN_FORMATS)}")
+    if not where:
+        report.required(f"{path}.JSONPath")
+    elif not _simple_path(where):
+        report.invalid(f"{path}.JSONPath", where, _NO_PATH)
+
+
+def _simple_path(path: str) -> bool:
+    return path.startswith(".")
 
 
 def _subresources(found: dict[str, Any], path: str, report: Report) -> None:
@@ -147,95 +230,23 @@ def _subresources(found: dict[str, Any], path: str, report: Report) -> None:
         value = scale.get(key) or ""
         if not value:
             report.required(f"{path}.scale.{key}")
+        elif not _simple_path(value):
+            report.invalid(f"{path}.scale.{key}", value, _NO_PATH)
         elif not value.startswith(f"{under}."):
             report.invalid(f"{path}.scale.{key}", value, f"should be a json path under {under}")
-    selector = scale.get("labelSelectorPath")
-    if selector and not selector.startswith((".spec.", ".status.")):
-        report.invalid(
-            f"{path}.scale.labelSelectorPath", selector, "should be a json path under either .spec or .status"
-        )
-
-
-def structural(schema: dict[str, Any], path: str, report: Report, *, root: bool = False) -> None:
-    """Check that a schema is structural: typed everywhere, no forbidden keywords, no clash of maps and structs."""
-    for key, why in _FORBIDDEN.items():
-        if schema.get(key):
-            report.forbidden(f"{path}.{key}", why)
-    if schema.get("uniqueItems"):
-        why = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        report.forbidden(f"{path}.uniqueItems", why)
-    rest = schema.get("additionalProperties")
-    if rest is False:
-        report.forbidden(f"{path}.additionalProperties", "additionalProperties cannot be set to false")
-    if rest is not None and schema.get("properties"):
-        why = "additionalProperties and properties are mutual exclusive"
-        report.forbidden(f"{path}.additionalProperties", why)
-    kind = schema.get("type")
-    if kind and kind not in _TYPES:
-        report.unsupported(f"{path}.type", kind, _TYPES)
-    _lists(schema, path, report)
-    _values(schema, path, report)
-    free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if schema.get("x-kubernetes-int-or-string") and kind:
-        report.invalid(f"{path}.type", kind, "must be empty if x-kubernetes-int-or-string is true")
-    if not kind and not free and not root:
-        where = "items" if path.endswith(".items") else "fields"
-        why = (
-            "must not be empty for specified array items"
-            if where == "items"
-            else "must not be empty for specified object fields"
-        )
-        report.required(f"{path}.type", why)
-    if root and schema.get("x-kubernetes-embedded-resource"):
-        report.forbidden(f"{path}.x-kubernetes-embedded-resource", "must not be used at the root")
-    for name, inner in (schema.get("properties") or {}).items():
-        if root and name == "metadata":
-            continue
-        structural(inner, f"{path}.properties[{name}]", report)
-    if isinstance(rest, dict):
-        structural(rest, f"{path}.additionalProperties", report)
-    items = schema.get("items")
-    if isinstance(items, dict):
-        structural(items, f"{path}.items", report)
-    elif isinstance(items, list):
-        report.forbidden(f"{path}.items", "items must be a schema object and not an array")
-    elif kind == "array":
-        report.required(f"{path}.items", "must be specified")
-
-
-def _values(schema: dict[str, Any], path: str, report: Report) -> None:
-    """Check the pattern, and that the default fits the schema it stands in."""
-    pattern = schema.get("pattern")
-    if pattern:
-        problem = schema_rules.pattern_problem(pattern)
-        if problem:
-            why = f"must be a valid regular expression, but isn't: {problem}"
-            report.invalid(f"{path}.pattern", pattern, why)
-    if schema.get("default") is not None:
-        schema_rules.check_value(schema["default"], schema, f"{path}.default", report)
-
-
-def _lists(schema: dict[str, Any], path: str, report: Report) -> None:
-    kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys") or []
-    if kind is not None and schema.get("type") != "array":
-        report.invalid(f"{path}.type", schema.get("type") or "", "must be array if x-kubernetes-list-type is specified")
-    if kind not in {None, "atomic", "set", "map"}:
-        report.unsupported(f"{path}.x-kubernetes-list-type", kind, ["atomic", "map", "set"])
-    if kind == "map":
-        if not keys:
-            why = "must not be empty if x-kubernetes-list-type is map"
-            report.required(f"{path}.x-kubernetes-list-map-keys", why)
-        properties = (schema.get("items") or {}).get("properties") or {}
-        for key in keys:
-            if key not in properties:
-                why = "entries must all be names of item properties"
-                report.invalid(f"{path}.x-kubernetes-list-map-keys", key, why)
+    selector, here = scale.get("labelSelectorPath"), f"{path}.scale.labelSelectorPath"
+    if selector and not _simple_path(selector):
+        report.invalid(here, selector, _NO_PATH)
+    elif selector and not selector.startswith((".spec.", ".status.")):
+        report.invalid(here, selector, "should be a json path under either .spec or .status")
 
 
 def _conversion(conversion: dict[str, Any], report: Report) -> None:
     strategy = conversion.get("strategy")
-    if strategy not in {"None", "Webhook"}:
-        report.unsupported("spec.conversion.strategy", strategy or "", ["None", "Webhook"])
+    if not strategy:
+        report.required("spec.conversion.strategy")
+    elif strategy not in {"None", "Webhook"}:
+        report.unsupported("spec.conversion.strategy", strategy, ["None", "Webhook"])
     if strategy == "None" and conversion.get("webhook") is not None:
         why = 'should not be set when strategy is not set to "Webhook"'
         report.forbidden("spec.conversion.webhook", why)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 #: Seconds a pod may stay on a node that is gone, added by the DefaultTolerationSeconds admission plug-in.
 _TOLERATION_SECONDS = 300
-_SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
 
 def _quality(spec: dict[str, Any]) -> str:
@@ -55,7 +54,7 @@ def create_pod(obj: dict[str, Any], _others: Others) -> None:
             wanted = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATION_SECONDS}
             tolerations = [*tolerations, wanted]
     spec["tolerations"] = tolerations
-    spec.setdefault("priority", _SYSTEM_PRIORITIES.get(spec.get("priorityClassName", ""), 0))
+    spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
 
@@ -136,15 +135,31 @@ def _agree_on_addresses(spec: dict[str, Any], before: dict[str, Any]) -> None:
 
 
 def create_claim(obj: dict[str, Any], _others: Others) -> None:
-    """Protect a claim in use (StorageObjectInUseProtection) and start it as Pending."""
+    """Protect a claim in use (StorageObjectInUseProtection), start it as Pending, name its source by both fields."""
+    spec = obj.get("spec") or {}
+    for one, other in (("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")):
+        if spec.get(one) is not None and spec.get(other) is None:
+            spec[other] = copy.deepcopy(spec[one])
     obj["status"] = {"phase": "Pending"}
     _add_finalizer(obj, "kubernetes.io/pvc-protection")
 
 
 def create_volume(obj: dict[str, Any], _others: Others) -> None:
     """Protect a volume in use and start it as Pending."""
-    obj["status"] = {"phase": "Pending"}
+    now = (obj.get("metadata") or {}).get("creationTimestamp")
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": now}
     _add_finalizer(obj, "kubernetes.io/pv-protection")
+
+
+def create_attributes_class(obj: dict[str, Any], _others: Others) -> None:
+    """Protect a volume attributes class in use."""
+    _add_finalizer(obj, "kubernetes.io/vac-protection")
+
+
+def create_endpoint_slice(obj: dict[str, Any], _others: Others) -> None:
+    """Forget what only slices of retired versions may say."""
+    for endpoint in obj.get("endpoints") or []:
+        endpoint.pop("deprecatedTopology", None)
 
 
 def _add_finalizer(obj: dict[str, Any], name: str) -> None:
@@ -216,6 +231,8 @@ CREATE: Final[dict[tuple[str, str], Create]] = {
     ("", "PersistentVolumeClaim"): create_claim,
     ("", "PersistentVolume"): create_volume,
     ("", "Node"): create_node,
+    ("discovery.k8s.io", "EndpointSlice"): create_endpoint_slice,
+    ("storage.k8s.io", "VolumeAttributesClass"): create_attributes_class,
     ("batch", "Job"): create_job,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): create_definition,
 }

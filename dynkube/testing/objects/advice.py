@@ -122,7 +122,7 @@ def _definition(schema: Any, path: str) -> Iterator[str]:
         return
     form = schema.get("format")
     if form and form not in KNOWN_FORMATS:
-        yield f'{path}.format: unrecognized format "{form}"'
+        yield f'unrecognized format "{form}"'
     if schema.get("x-kubernetes-validations"):
         yield f"{path}.x-kubernetes-validations: CEL rules are not evaluated by this server"
     for name, inner in (schema.get("properties") or {}).items():

@@ -29,8 +29,6 @@ Validation = Literal["Ignore", "Warn", "Strict"]
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
 #: Bodies are quoted in errors up to this many bytes.
 _SNIPPET = 30
-#: What the decoder tries to read first, printed when the body is no object.
-_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 #: Groups whose Go package is not their name up to the first dot.
 _GO_PACKAGES = {"": "core", "rbac.authorization.k8s.io": "rbac", "apiextensions.k8s.io": "apiextensions"}
 
@@ -174,7 +172,7 @@ def _read(
     if document is None:
         document = {}
     if not isinstance(document, dict):
-        what = f"json: cannot unmarshal {go_json.describe(document)} into Go value of type {_TYPE_META}"
+        what = f"json: cannot unmarshal {go_json.describe(document)} into Go value of type {go_json.TYPE_META}"
         raise _unrecognized(gvk, f"json parse error: {what}", body)
     return document, found if validation != "Ignore" else []
 

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 _ZERO_OF = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
 
-def shape(obj: dict[str, Any], schema: Schema | None) -> dict[str, Any]:
-    """Bring ``obj`` into Go's form, in place, and return it; calling it twice changes nothing."""
+def shape(obj: dict[str, Any], schema: Schema | None, *, stored: bool = False) -> dict[str, Any]:
+    """Bring ``obj`` into Go's form, in place, and return it; calling it twice changes nothing.
+
+    ``stored`` gives it the form it comes out of storage in: there an empty list is the same as none.
+    """
     if schema is None:
         return obj
     if schema.custom:
         metadata = obj.get("metadata")
         inner = schema.properties.get("metadata")
         if isinstance(metadata, dict) and inner is not None:
-            _struct(metadata, inner)
+            _struct(metadata, inner, stored=stored)
         return obj
-    _struct(obj, schema)
+    _struct(obj, schema, stored=stored)
     return obj
 
 
@@ -36,7 +39,7 @@ def empty(api_version: str, kind: str, schema: Schema | None) -> dict[str, Any]:
     return shape({"apiVersion": api_version, "kind": kind, "metadata": {}}, schema)
 
 
-def _struct(value: dict[str, Any], schema: Schema) -> None:
+def _struct(value: dict[str, Any], schema: Schema, *, stored: bool = False) -> None:
     for key, go_field in schema.go_fields.items():
         field = schema.properties.get(key)
         if field is None:
@@ -44,7 +47,7 @@ def _struct(value: dict[str, Any], schema: Schema) -> None:
         if value.get(key) is None:
             _absent(value, key, go_field, field)
         else:
-            _present(value, key, go_field, field)
+            _present(value, key, go_field, field, stored=stored)
 
 
 def _absent(owner: dict[str, Any], key: str, go_field: GoField, field: Schema) -> None:
@@ -68,14 +71,14 @@ def _absent(owner: dict[str, Any], key: str, go_field: GoField, field: Schema) -
     owner[key] = zero
 
 
-def _present(owner: dict[str, Any], key: str, go_field: GoField, field: Schema) -> None:
+def _present(owner: dict[str, Any], key: str, go_field: GoField, field: Schema, *, stored: bool) -> None:
     value = owner[key]
     if isinstance(value, (dict, list)) and (field.scalar == "any" or field.open):
         return
     if value in ([], {}) and _is_collection(field) and not go_field.pointer:
-        _empty_collection(owner, key, go_field)
+        _empty_collection(owner, key, go_field, stored=stored)
     elif isinstance(value, (dict, list)):
-        _nested(value, field)
+        _nested(value, field, stored=stored)
     elif not go_field.pointer and _drops_zero(value, go_field, field):
         del owner[key]
 
@@ -85,26 +88,25 @@ def _is_collection(field: Schema) -> bool:
     return field.type == "array" or field.is_map
 
 
-def _empty_collection(owner: dict[str, Any], key: str, go_field: GoField) -> None:
-    """Storage forgets the difference between an empty list or map and none at all."""
+def _empty_collection(owner: dict[str, Any], key: str, go_field: GoField, *, stored: bool) -> None:
     if go_field.omitempty or go_field.omitzero:
         del owner[key]
-    elif owner[key] == []:
+    elif stored and owner[key] == []:
         owner[key] = None
 
 
-def _nested(value: Any, schema: Schema) -> None:
+def _nested(value: Any, schema: Schema, *, stored: bool) -> None:
     if isinstance(value, list):
         if schema.items is not None:
             for element in value:
-                _nested(element, schema.items)
+                _nested(element, schema.items, stored=stored)
     elif isinstance(value, dict):
         if schema.is_map:
             for inner in value.values():
                 if schema.additional is not None:
-                    _nested(inner, schema.additional)
+                    _nested(inner, schema.additional, stored=stored)
         elif not schema.open:
-            _struct(value, schema)
+            _struct(value, schema, stored=stored)
 
 
 def _drops_zero(value: Any, go_field: GoField, field: Schema) -> bool:

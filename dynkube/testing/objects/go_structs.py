@@ -30,7 +30,7 @@ _ZEROS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class GoField:
-    """One field of a struct. ``type`` is without the pointer; ``embedded`` names the inlined structs it comes through."""
+    """One field of a struct; ``type`` is without the pointer, ``embedded`` names the inlined structs it comes from."""
 
     type: str
     pointer: bool = False
@@ -61,5 +61,5 @@ def element(go_type: str) -> str:
 
 
 def zero(go_type: str) -> Any:
-    """Return what a struct of the type prints while it holds nothing: ``{}`` unless it prints itself in a special way."""
+    """Return what a struct of the type prints while it holds nothing: ``{}`` unless it has a form of its own."""
     return _ZEROS.get(go_type, {})

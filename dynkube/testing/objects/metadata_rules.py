@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 #: All annotations of an object together may have this many bytes.
 MAX_ANNOTATIONS = 256 * 1024
+#: Finalizers without a domain.
+STANDARD_FINALIZERS: Final = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
 _RBAC = "rbac.authorization.k8s.io"
 _NAME_FORMS: Final[dict[tuple[str, str], Callable[[str], list[str]]]] = {
     ("", "Namespace"): formats.label,
-    ("", "Service"): formats.label_1035,
+    ("", "Service"): formats.label,
     (_RBAC, "Role"): formats.path_segment,
     (_RBAC, "ClusterRole"): formats.path_segment,
     (_RBAC, "RoleBinding"): formats.path_segment,
@@ -36,7 +38,7 @@ def check_name(metadata: dict[str, Any], group: str, kind: str, report: Report) 
     name, prefix = metadata.get("name") or "", metadata.get("generateName") or ""
     if prefix:
         # The random suffix follows, so a trailing dash is fine.
-        candidate = prefix[:-1] + "a" if prefix.endswith("-") else prefix
+        candidate = prefix[:-1] + "a" if prefix.endswith("-") and len(prefix) > 1 else prefix
         for problem in form(candidate):
             report.invalid("metadata.generateName", prefix, problem)
     if not name:
@@ -66,6 +68,14 @@ def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> N
         report.invalid(f"{path}.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
 
 
+def check_finalizer_names(finalizers: list[str], path: str, report: Report) -> None:
+    """Check that finalizers of a built-in object are well-known or belong to somebody's domain."""
+    for index, name in enumerate(finalizers):
+        if "/" not in name and name not in STANDARD_FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            report.invalid(f"{path}[{index}]", name, why)
+
+
 def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> None:
     """Check label keys and values; the causes name the map, as the server's do."""
     for key, value in (labels or {}).items():
@@ -77,24 +87,25 @@ def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> No
 
 def _check_owners(owners: list[dict[str, Any]], path: str, report: Report) -> None:
     controller = ""
-    for index, owner in enumerate(owners):
-        here = f"{path}[{index}]"
-        if not str(owner.get("apiVersion") or "").rpartition("/")[2]:
-            report.invalid(f"{here}.apiVersion", owner.get("apiVersion") or "", "version must not be empty")
+    for owner in owners:
+        api_version = str(owner.get("apiVersion") or "")
+        group, _, version = api_version.rpartition("/")
+        if not version or "/" in group:
+            report.invalid(f"{path}.apiVersion", api_version, "version must not be empty")
         for field in ("kind", "name", "uid"):
             if not owner.get(field):
-                report.invalid(f"{here}.{field}", owner.get(field) or "", "must not be empty")
-        if owner.get("kind") == "Event" and owner.get("apiVersion") in {"v1", "events.k8s.io/v1"}:
-            report.invalid(here, owner, f"{owner['apiVersion']}, Kind=Event is disallowed from being an owner")
+                report.invalid(f"{path}.{field}", owner.get(field) or "", "must not be empty")
+        if owner.get("kind") == "Event" and api_version in {"v1", "events.k8s.io/v1"}:
+            report.invalid(path, owner, f"{group}/{version}, Kind=Event is disallowed from being an owner")
         if owner.get("controller"):
             if controller:
                 report.invalid(
                     path,
                     owners,
                     'Only one reference can have Controller set to true. Found "true" in references for '
-                    f"{controller} and {owner.get('name')}",
+                    f"{controller} and {owner.get('kind')}/{owner.get('name')}",
                 )
-            controller = str(owner.get("name"))
+            controller = f"{owner.get('kind')}/{owner.get('name')}"
 
 
 def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) -> None:

@@ -40,15 +40,28 @@ class Report:
 
     def invalid(self, path: str, value: Any, why: str) -> None:
         """Say that the value breaks a rule."""
-        self._add(failures.INVALID, path, f"Invalid value: {show(value)}: {why}")
+        self._add(failures.INVALID, path, f"Invalid value: {show(value)}" + (f": {why}" if why else ""))
+
+    def unquoted(self, path: str, value: str, why: str) -> None:
+        """Say that a number breaks a rule, where the server prints it bare though it comes as text."""
+        self._add(failures.INVALID, path, f"Invalid value: {value}: {why}")
+
+    def unexplained(self, path: str, why: str) -> None:
+        """Say that a rule is broken, where the server quotes no value."""
+        self._add(failures.INVALID, path, f"Invalid value: {why}")
+
+    def malformed(self, path: str, value: Any, problems: Iterable[str]) -> None:
+        """Say everything that is wrong with the form of a value (what a function of `formats` returns)."""
+        for problem in problems:
+            self.invalid(path, value, problem)
 
     def mistyped(self, path: str, value: Any, why: str) -> None:
         """Say that the value has the wrong type."""
         self._add(failures.TYPE_INVALID, path, f"Invalid value: {show(value)}: {why}")
 
-    def duplicate(self, path: str, value: Any) -> None:
+    def duplicate(self, path: str, value: Any, why: str = "") -> None:
         """Say that the value is there already."""
-        self._add(failures.DUPLICATE, path, f"Duplicate value: {show(value)}")
+        self._add(failures.DUPLICATE, path, f"Duplicate value: {show(value)}" + (f": {why}" if why else ""))
 
     def unsupported(self, path: str, value: Any, supported: Iterable[Any]) -> None:
         """Say that the value is none of a closed list."""
@@ -61,7 +74,8 @@ class Report:
 
     def too_long(self, path: str, limit: int) -> None:
         """Say that the text has more than ``limit`` bytes."""
-        self._add(failures.TOO_LONG, path, f"Too long: may not be more than {limit} bytes")
+        why = f"may not be more than {limit} bytes" if limit >= 0 else "value is too long"
+        self._add(failures.TOO_LONG, path, f"Too long: {why}")
 
     def too_many(self, path: str, count: int, limit: int) -> None:
         """Say that the list has more than ``limit`` elements."""

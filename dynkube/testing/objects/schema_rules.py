@@ -35,9 +35,11 @@ def check(obj: Any, old: Any, schema: Schema, report: Report) -> None:
 
 def check_value(value: Any, raw: dict[str, Any], path: str, report: Report) -> None:
     """Add every way in which one value (a CRD's default) breaks one schema."""
-    schema = Schema(raw, {}, custom=True)
-    _value(value, _MISSING, schema, path, report)
-    _lists(value, _MISSING, schema, path, report)
+    schema, found = Schema(raw, {}, custom=True), Report()
+    _value(value, _MISSING, schema, "", found)
+    _lists(value, _MISSING, schema, "", found)
+    # The validator sees the value alone: its words name places inside of it, the cause the whole path.
+    report.causes += [cause._replace(field=f"{path}.{cause.field}" if cause.field else path) for cause in found.causes]
 
 
 def _child(old: Any, key: str | int) -> Any:
@@ -138,11 +140,12 @@ def _object_keywords(
 
 
 def _text(value: str, raw: dict[str, Any], path: str, report: Report) -> None:
+    # Of length and pattern only the first one that is broken is told.
     if "maxLength" in raw and len(value) > raw["maxLength"]:
         report.too_long(path, raw["maxLength"])
-    if "minLength" in raw and len(value) < raw["minLength"]:
+    elif "minLength" in raw and len(value) < raw["minLength"]:
         report.invalid(path, value, f"{path} in body should be at least {raw['minLength']} chars long")
-    if "pattern" in raw and not matches(raw["pattern"], value):
+    elif "pattern" in raw and not matches(raw["pattern"], value):
         report.invalid(path, value, f"{path} in body should match '{raw['pattern']}'")
     form = raw.get("format")
     if form and not has_format(value, form):

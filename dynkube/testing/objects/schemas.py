@@ -115,7 +115,12 @@ class Schema:
     @property
     def go_fields(self) -> Mapping[str, GoField]:
         """The fields of the Go struct behind a built-in definition, in its order; empty for everything else."""
-        return go_structs.fields(self.definition)
+        return go_structs.fields(_SCHEMA_PROPS if self.name in _SCHEMA_UNIONS else self.definition)
+
+    @property
+    def go_name(self) -> str:
+        """The Go struct whose fields these are: what a union with one takes its fields from, else `name`."""
+        return "JSONSchemaProps" if self.name in _SCHEMA_UNIONS else self.name
 
     @functools.cached_property
     def go_positions(self) -> dict[str, int]:

@@ -109,7 +109,7 @@ class Conversion:
             go_field = schema.go_fields.get(key, _ANY)
             # Go names the structs a field is inlined from, as if they were fields.
             go_here = ".".join(filter(None, (go_path, go_field.embedded, key)))
-            result[key] = self._value(element, field, _Place(here, go_here, schema.name, go_field.type))
+            result[key] = self._value(element, field, _Place(here, go_here, schema.go_name, go_field.type))
         return result
 
     def _duplicates(self, value: dict[str, Any], path: str) -> None:
@@ -183,7 +183,7 @@ class Conversion:
         if scalar == "quantity":
             return _quantity(value)
         if not isinstance(value, str):
-            raise MistypedError(f"json: cannot unmarshal {go_json.describe(value)} into Go value of type string")
+            raise _unmarshalled(value, place, "string")
         if scalar in {"time", "microtime"}:
             _check_time(value, micro=scalar == "microtime")
         return value
@@ -250,21 +250,23 @@ def _integer(value: Any, schema: Schema, place: _Place) -> int:
 
 def _out_of_range(value: Any, place: _Place, go_type: str) -> MistypedError:
     shown = go_json.dumps(value)
-    return MistypedError(
-        f"json: cannot unmarshal number {shown} into Go struct field {place.field} of type {go_type}"
-    )
+    return MistypedError(f"json: cannot unmarshal number {shown} into Go struct field {place.field} of type {go_type}")
 
 
 def _int_or_string(value: Any, place: _Place) -> Any:
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not -(2**31) <= value < 2**31:
-            raise _out_of_range(value, place, "int32")
-        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _unmarshalled(value, place, "int32")
+    if isinstance(value, float) or not -(2**31) <= value < 2**31:
+        raise _out_of_range(value, place, "int32")
+    return value
+
+
+def _unmarshalled(value: Any, place: _Place, go_type: str) -> MistypedError:
+    """Return the error of a type that reads its JSON itself, which reads text or a number at first."""
     what = go_json.describe(value)
-    go_type = "string" if isinstance(value, bool) else "int32"
-    raise MistypedError(f"json: cannot unmarshal {what} into Go value of type {go_type}")
+    return MistypedError(f"json: cannot unmarshal {what} into Go struct field {place.field} of type {go_type}")
 
 
 def _conversion_problem(value: Any, schema: Schema, place: _Place) -> str:
@@ -282,9 +284,8 @@ def _base64(value: str) -> None:
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        at = next(
-            (i for i, c in enumerate(value) if not (c.isalnum() and c.isascii()) and c not in "+/\r\n"), len(value)
-        )
+        whole = len(value) // 4 * 4  # a group of four that ends early is at fault as a whole
+        at = next((i for i, c in enumerate(value) if not (c.isalnum() and c.isascii()) and c not in "+/\r\n"), whole)
         raise MistypedError(f"illegal base64 data at input byte {at}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dynkube.testing.kinds import status_rules
 from dynkube.testing.kinds.rulebook import BY_KIND, BY_PART
 from dynkube.testing.objects import metadata_rules, schema_rules
 from dynkube.testing.objects.report import Report
@@ -37,14 +38,16 @@ def validate(
 ) -> list[Cause]:
     """Return everything that is wrong with ``obj``, in the server's order; empty when it may be stored.
 
-    ``old`` is the stored object of an update, None on create. A write of the status subresource only has its metadata
-    and, for custom kinds, its schema checked.
+    ``old`` is the stored object of an update, None on create. A write of a subresource has its metadata checked,
+    what the subresource is about and, for custom kinds, the schema.
     """
     report = Report()
     metadata = obj.get("metadata") or {}
     if old is None:
         metadata_rules.check_name(metadata, resource.group, resource.kind, report)
         metadata_rules.check(metadata, report)
+        if schema is None or not schema.custom:
+            metadata_rules.check_finalizer_names(metadata.get("finalizers") or [], "metadata.finalizers", report)
     else:
         metadata_rules.check_update(metadata, old.get("metadata") or {}, report)
         # Both the generic registry and the kind's strategy check metadata on update: the server reports it twice.
@@ -53,6 +56,10 @@ def validate(
         _custom(obj, old, resource, schema, report)
     elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:
         BY_PART[resource.group, resource.kind, subresource](obj, old, report)
+    elif old is not None and subresource == "status":
+        check = status_rules.BY_KIND.get((resource.group, resource.kind))
+        if check is not None:
+            check(obj, old, report)
     elif not subresource:
         rules = BY_KIND.get((resource.group, resource.kind))
         if rules is not None:
