@@ -307,7 +307,7 @@ def test_small_kinds(call: Caller) -> None:
             "PATCH",
             f"{classes}/s",
             {"parameters": {"a": "b"}},
-            "parameters: Forbidden: updates to parameters are forbidden.",
+            'parameters: Invalid value: {"a":"b"}: field is immutable',
             **MERGE,
         ),
         invalid(

@@ -14,7 +14,7 @@ from dynkube.testing.objects.defaults import apply_defaults
 from dynkube.testing.patches import json_patch, merge_patch, server_side_apply, strategic_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dynkube.testing.flows.cluster import Call
     from dynkube.testing.http.answers import ObjectAnswer
@@ -53,12 +53,35 @@ def patch(call: Call, resource: Resource) -> ObjectAnswer:
             validation=validation,
             patch=parsed if call.content_type == STRATEGIC_PATCH else None,
             found=go_json.duplicates(parsed),
+            touched=_touched(call),
         )
         call.warnings += warnings
         if not isinstance(obj.get("metadata"), dict):
             obj["metadata"] = {}
         _check_patched_name(call, obj["metadata"])
         return writing.replace(cluster, resource, record, obj, change, checked=not _names_version(obj, record))
+
+
+def _touched(call: Call) -> set[str]:
+    """Return the objects that the request's patch takes apart, as `redecode` wants to know them."""
+    if call.content_type == MERGE_PATCH:
+        return set(_merged(merge_patch.parse(call.request.body), ""))
+    if call.content_type != JSON_PATCH:
+        return set()
+    found: set[str] = set()
+    for operation in json_patch.parse(call.request.body):
+        path = ""
+        for part in json_patch.segments(operation["path"])[:-1]:
+            path += f"[{part}]" if part.isdecimal() else f".{part}" if path else part
+            found.add(path)
+    return found
+
+
+def _merged(patch: Any, path: str) -> Iterator[str]:
+    if isinstance(patch, dict):
+        yield path
+        for key, value in patch.items():
+            yield from _merged(value, f"{path}.{key}" if path else key)
 
 
 def _names_version(obj: dict[str, Any], record: Record) -> bool:

@@ -15,17 +15,20 @@ from dynkube.testing.http.options import write_options
 from dynkube.testing.objects.decoding import redecode
 from dynkube.testing.patches import scale_fields, server_side_apply
 from dynkube.testing.patches.managed_fields import Ownership
+from dynkube.testing.resources.registry import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dynkube.testing.flows.cluster import Call
     from dynkube.testing.http.options import WriteOptions
-    from dynkube.testing.resources.registry import Resource, Subresource
+    from dynkube.testing.resources.registry import Subresource
 
     Editor = Callable[[dict[str, Any]], dict[str, Any]]
 
 _SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
+#: What the answers are about: scales have tables of their own.
+_SHOWN: Final = Resource("autoscaling", "v1", "scales", "Scale", True, ("get", "update", "patch"))
 
 
 def _scale_paths(resource: Resource) -> tuple[list[str], list[str], list[str]]:
@@ -82,7 +85,7 @@ def handle(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     cluster = call.cluster
     if call.route.verb == "get":
         record = cluster.get(resource, call.key)
-        return ObjectAnswer(scale_of(resource, cluster.shown(resource, record)))
+        return ObjectAnswer(scale_of(resource, cluster.shown(resource, record)), _SHOWN)
     if call.content_type == patching.APPLY_PATCH:
         return _applied_scale(call, resource)
     changed = call.route.verb == "patch"
@@ -96,14 +99,14 @@ def handle(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
         metadata, spec = scale.get("metadata") or {}, scale.get("spec") or {}
         if metadata.get("name") != call.route.name:
             writing.check_name(call, metadata)
-        replicas = _checked_replicas(spec.get("replicas", 0), call.route.name)
+        replicas = _checked_replicas(spec.get("replicas", 0), call.route.name, custom=resource.custom)
         obj = _with_replicas(resource, copy.deepcopy(old), replicas)
         version = metadata.get("resourceVersion")
         if version:
             obj["metadata"]["resourceVersion"] = version
         change = writing.change_of(call, options, subresource="scale")
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
-    return ObjectAnswer(scale_of(resource, answer.document))
+    return ObjectAnswer(scale_of(resource, answer.document), _SHOWN)
 
 
 def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
@@ -131,7 +134,7 @@ def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
         )
         if resource.custom:
             raise _no_scale_of_custom(applied)
-        replicas = _checked_replicas((scale.get("spec") or {}).get("replicas", 0), call.route.name)
+        replicas = _checked_replicas((scale.get("spec") or {}).get("replicas", 0), call.route.name, custom=False)
         obj = _with_replicas(resource, copy.deepcopy(old), replicas)
         mine = Ownership.read(scale["metadata"].get("managedFields"))
         obj["metadata"]["managedFields"] = scale_fields.of_object(owned, mine, path, resource.api_version).write()
@@ -139,7 +142,7 @@ def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
         if version:
             obj["metadata"]["resourceVersion"] = version
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
-    return ObjectAnswer(scale_of(resource, answer.document))
+    return ObjectAnswer(scale_of(resource, answer.document), _SHOWN)
 
 
 def _no_scale_of_custom(applied: Mapping[str, Any]) -> failures.Failure:
@@ -160,10 +163,11 @@ def _patched_scale(call: Call, editor: Editor | None, scale: dict[str, Any], opt
     return patched
 
 
-def _checked_replicas(replicas: Any, name: str) -> int:
+def _checked_replicas(replicas: Any, name: str, *, custom: bool) -> int:
+    """Return the number asked for; that of a custom object is checked along with the object."""
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise failures.bad_request("Scale.spec.replicas must be a number")
-    if replicas < 0:
+    if replicas < 0 and not custom:
         message = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise failures.invalid("autoscaling", "Scale", name, [Cause(failures.INVALID, message, "spec.replicas")])
     return replicas

@@ -171,7 +171,7 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     rules, schema = rules_of(resource), cluster.schema_of(resource)
     now = cluster.now()
     _one_reference_each(obj["metadata"], change)
-    stamp_new(obj["metadata"], now=now, generation=rules.has_generation)
+    stamp_new(obj["metadata"], now=now, generation=rules.starts_with_generation)
     prune(obj, schema)
     apply_defaults(obj, schema, resource.gvk)
     fields = _recorded_fields(obj, None, resource, change, schema=schema, now=now)
@@ -182,7 +182,8 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     _set_fields(obj, fields)
     causes = validate(obj, None, resource, schema)
     if causes:
-        raise failures.invalid(resource.storage.group, resource.kind, obj["metadata"].get("name", ""), causes)
+        kind = str(obj.get("kind") or resource.kind)  # of a custom object it is what was sent
+        raise failures.invalid(resource.storage.group, kind, obj["metadata"].get("name", ""), causes)
     shape(obj, schema, stored=True)
     change.warnings.extend(advice(obj, None, resource, schema))
 
@@ -313,7 +314,7 @@ def replace(
     if change.subresource in STATUS_PARTS:
         rules.prepare_status_update(obj, old)
     elif part:
-        rules.prepare_part_update(obj, old, "ephemeralContainers")
+        rules.prepare_part_update(obj, old, part)
     else:
         rules.prepare_update(obj, old, _others(cluster, resource))
     metadata = obj["metadata"]

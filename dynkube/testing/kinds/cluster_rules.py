@@ -48,8 +48,7 @@ def node(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> Non
     """Check a node: its taints, its ranges of addresses, its resources."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     ranges = spec.get("podCIDRs") or []
-    if old is None:
-        _taints(spec.get("taints") or [], report)
+    _taints(spec.get("taints") or [], report)
     for key in ("capacity", "allocatable"):
         for name, value in sorted((status.get(key) or {}).items()):
             path = f"status.{key}.{name}"

@@ -30,7 +30,7 @@ def definition(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     names, group = spec.get("names") or {}, spec.get("group") or ""
     wanted = f"{names.get('plural', '')}.{group}"
     name = (obj.get("metadata") or {}).get("name") or ""
-    if name != wanted:
+    if old is None and name != wanted:
         report.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
     _group(group, report)
     if not spec.get("scope"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds.addresses import NO_NETWORK, is_address, is_network
 from dynkube.testing.kinds.container_rules import one_of
+from dynkube.testing.kinds.go_internal import internal
 from dynkube.testing.kinds.selector_rules import selector
 from dynkube.testing.objects import formats
 
@@ -126,6 +127,8 @@ def ingress_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Repor
     """Check an ingress class."""
     spec = obj.get("spec") or {}
     controller = spec.get("controller") or ""
+    if old is not None:
+        report.unchanged("spec.controller", controller, (old.get("spec") or {}).get("controller"))
     if not controller:
         report.required("spec.controller")
     if len(controller) > _LONGEST_CONTROLLER:
@@ -135,15 +138,12 @@ def ingress_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Repor
     parameters = spec.get("parameters")
     if parameters is not None:
         _class_parameters(parameters, "spec.parameters", report)
-    if old is not None:
-        report.unchanged("spec.controller", controller, (old.get("spec") or {}).get("controller"))
 
 
 def _class_parameters(found: dict[str, Any], path: str, report: Report) -> None:
     _typed_reference(found, path, report)
     scope, namespace = found.get("scope"), found.get("namespace")
     if scope is None:
-        report.required(f"{path}.scope")
         return
     if scope not in {"Cluster", "Namespace"}:
         report.unsupported(f"{path}.scope", scope, ("Cluster", "Namespace"))
@@ -265,4 +265,6 @@ def ip_address(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     if parent.get("namespace"):
         report.malformed(f"{path}.namespace", parent["namespace"], formats.path_segment(parent["namespace"]))
     if old is not None:
-        report.unchanged(path, parent, (old.get("spec") or {}).get("parentRef"))
+        before = (old.get("spec") or {}).get("parentRef")
+        if parent != before:
+            report.invalid(path, internal("ParentReference", parent), "field is immutable")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import selector_rules
 from dynkube.testing.kinds.container_rules import NOT_NEGATIVE
+from dynkube.testing.kinds.go_internal import internal
 from dynkube.testing.objects import formats, go_json
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def binding(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> 
     for index, subject in enumerate(obj.get("subjects") or []):
         _subject(subject, f"subjects[{index}]", obj.get("kind") == "ClusterRoleBinding", report)
     if old is not None and ref != old.get("roleRef"):
-        report.invalid("roleRef", ref, "cannot change roleRef")
+        report.invalid("roleRef", internal("RoleRef", ref), "cannot change roleRef")
 
 
 def _subject(subject: dict[str, Any], path: str, cluster: bool, report: Report) -> None:
@@ -173,9 +174,9 @@ def priority_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Repo
     elif value > 1_000_000_000 and not name.startswith("system-"):
         report.forbidden("value", "maximum allowed value of a user defined priority is 1000000000")
     policy = obj.get("preemptionPolicy")
-    if not policy:
+    if old is None and not policy:
         report.required("preemptionPolicy")
-    elif policy not in {"PreemptLowerPriority", "Never"}:
+    elif old is None and policy not in {"PreemptLowerPriority", "Never"}:
         report.unsupported("preemptionPolicy", policy, ("PreemptLowerPriority", "Never"))
     if old is not None and value != old.get("value", 0):
         report.forbidden("value", "may not be changed in an update.")
@@ -216,11 +217,11 @@ def _event(obj: dict[str, Any], old: dict[str, Any] | None, report: Report, *, n
         report.invalid("involvedObject.namespace", where, "does not match event.namespace")
     if timed:
         _reporter(obj, report)
-    if not new or old is not None:
+    if not new:
         return
-    if not timed:
+    if old is None and not timed:
         report.required("eventTime")
-    if obj.get("type") not in {"Normal", "Warning"}:
+    if old is None and obj.get("type") not in {"Normal", "Warning"}:
         report.invalid("type", "", f"has invalid value: {obj.get('type') or ''}")
     series = obj.get("series")
     if series is not None:
@@ -228,6 +229,27 @@ def _event(obj: dict[str, Any], old: dict[str, Any] | None, report: Report, *, n
             report.invalid("series.count", "", f"should be at least {_SHORTEST_SERIES}")
         if not series.get("lastObservedTime"):
             report.required("series.lastObservedTime")
+    if old is not None:
+        _same_event(obj, old, report)
+
+
+def _same_event(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
+    """Check that an update only tells how often something happened: all else of an event stays what it is."""
+    about, before = obj.get("regarding") or {}, old.get("regarding") or {}
+    if about != before:
+        report.invalid("involvedObject", internal("ObjectReference", about), "field is immutable")
+    for key, shown in (
+        ("reason", "reason"),
+        ("note", "message"),
+        ("type", "type"),
+        ("eventTime", "eventTime"),
+        ("action", "action"),
+        ("related", "related"),
+        ("reportingController", "reportingController"),
+        ("reportingInstance", "reportingInstance"),
+    ):
+        nothing = None if key in {"eventTime", "related"} else ""
+        report.unchanged(shown, obj.get(key) or nothing, old.get(key) or nothing)
 
 
 def _reporter(obj: dict[str, Any], report: Report) -> None:

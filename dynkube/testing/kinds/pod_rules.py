@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.testing.kinds import container_rules, security_rules, selector_rules, volume_rules
 from dynkube.testing.kinds.addresses import NO_ADDRESS, is_address
 from dynkube.testing.kinds.container_rules import NOT_NEGATIVE, not_negative, one_of
+from dynkube.testing.kinds.pod_update_rules import pod_resize, pod_update
 from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.report import quote
 
@@ -20,11 +21,6 @@ _SYSTEMS = ("linux", "windows")
 _LONGEST_GRACE = 30
 _NAME_SERVERS, _SEARCHES, _SEARCH_LENGTH = 3, 32, 2048
 _NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources", "resizePolicy")
-_MUTABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
 
 
 def pod_spec(spec: dict[str, Any], path: str, report: Report, *, pod: str = "") -> None:
@@ -197,7 +193,14 @@ def pod(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None
         if spec.get("nodeName") and spec.get("schedulingGates"):
             report.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
     else:
-        _pod_update(spec, old.get("spec") or {}, report)
+        pod_update(spec, old.get("spec") or {}, report)
+
+
+def resize(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
+    """Check what a write of the subresource changes: cpu and memory of containers, within the pod's class."""
+    spec, before = obj.get("spec") or {}, old.get("spec") or {}
+    pod_spec(spec, "spec", report, pod=str(obj["metadata"].get("name") or ""))
+    pod_resize(spec, before, report)
 
 
 def ephemeral_containers(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
@@ -227,31 +230,6 @@ def ephemeral_containers(obj: dict[str, Any], old: dict[str, Any], report: Repor
             report.forbidden(path, f"{who} changed\n")
 
 
-def _pod_update(spec: dict[str, Any], old: dict[str, Any], report: Report) -> None:
-    for kind in ("containers", "initContainers"):
-        if len(spec.get(kind) or []) != len(old.get(kind) or []):
-            report.forbidden(f"spec.{kind}", "pod updates may not add or remove containers")
-            return
-    if any(toleration not in (spec.get("tolerations") or []) for toleration in old.get("tolerations") or []):
-        why = "existing toleration can not be modified except its tolerationSeconds"
-        report.forbidden("spec.tolerations", why)
-        return
-    if _fixed(spec) != _fixed(old):
-        report.forbidden("spec", _MUTABLE + "\n")
-
-
-def _fixed(spec: dict[str, Any]) -> dict[str, Any]:
-    free = {"activeDeadlineSeconds", "tolerations", "schedulingGates", "terminationGracePeriodSeconds"}
-    rest = {key: value for key, value in spec.items() if key not in free}
-    for kind in ("containers", "initContainers"):
-        if kind in rest:
-            rest[kind] = [{k: v for k, v in c.items() if k not in {"image", "resizePolicy"}} for c in rest[kind]]
-    if spec.get("schedulingGates"):
-        rest.pop("nodeSelector", None)
-        rest.pop("affinity", None)
-    return rest
-
-
 __all__ = [
     "NOT_NEGATIVE",
     "ephemeral_containers",
@@ -260,5 +238,6 @@ __all__ = [
     "pod",
     "pod_spec",
     "pod_template",
+    "resize",
     "template",
 ]

@@ -91,4 +91,5 @@ BY_KIND: Final[dict[tuple[str, str], Rules]] = {
 #: The rules for an update of a part of an object by a subresource that has rules of its own.
 BY_PART: Final[dict[tuple[str, str, str], Callable[[dict[str, Any], dict[str, Any], Report], None]]] = {
     ("", "Pod", "ephemeralcontainers"): pod_rules.ephemeral_containers,
+    ("", "Pod", "resize"): pod_rules.resize,
 }

@@ -51,6 +51,22 @@ def readable(found: dict[str, Any] | None) -> bool:
     return True
 
 
+def ordered_selector(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a selector with its keys in the order errors show them."""
+    if found is None:
+        return None
+    shown: dict[str, Any] = {}
+    if found.get("matchLabels"):
+        shown["matchLabels"] = dict(sorted(found["matchLabels"].items()))
+    if found.get("matchExpressions"):
+        order = ("key", "operator", "values")
+        shown["matchExpressions"] = [
+            {key: one.get(key, "") for key in order if key != "values" or one.get("values")}
+            for one in found["matchExpressions"]
+        ]
+    return shown
+
+
 def selects(found: dict[str, Any] | None, labels: dict[str, Any]) -> bool:
     """Whether a label selector takes an object with ``labels``; a missing one takes nothing."""
     if found is None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import selector_rules, volume_rules
 from dynkube.testing.kinds.container_rules import NOT_NEGATIVE, one_of
+from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.selector_rules import ordered_selector
 from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.quantities import parse
 
@@ -151,6 +153,14 @@ _SOURCES = {
 def volume(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a persistent volume."""
     spec = obj.get("spec") or {}
+    _volume(spec, report)
+    if old is not None:
+        # The strategy checks all of it, and so does the check of the update.
+        _volume(spec, report)
+        _volume_update(spec, old.get("spec") or {}, report)
+
+
+def _volume(spec: dict[str, Any], report: Report) -> None:
     modes, capacity = spec.get("accessModes") or [], spec.get("capacity")
     if not modes:
         report.required("spec.accessModes")
@@ -183,14 +193,20 @@ def volume(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> N
         name = spec["storageClassName"]
         report.malformed("spec.storageClassName", name, formats.subdomain(name))
     one_of(spec, "volumeMode", "spec", ("Block", "Filesystem"), report)
-    if old is not None:
-        before = old.get("spec") or {}
-        for key in sources:
-            if spec.get(key) != before.get(key):
-                why = "spec.persistentvolumesource is immutable after creation\n"
-                report.forbidden("spec.persistentvolumesource", why)
-        if spec.get("volumeMode") != before.get("volumeMode"):
-            report.invalid("volumeMode", spec.get("volumeMode"), "field is immutable")
+
+
+def _volume_update(spec: dict[str, Any], before: dict[str, Any], report: Report) -> None:
+    sources = {key for key in (*spec, *before) if key not in _NO_SOURCES}
+    if any(spec.get(key) != before.get(key) for key in sources):
+        why = "spec.persistentvolumesource is immutable after creation\n"
+        report.forbidden("spec.persistentvolumesource", why)
+    report.unchanged("volumeMode", spec.get("volumeMode"), before.get("volumeMode"))
+    affinity = before.get("nodeAffinity")
+    if affinity is not None and spec.get("nodeAffinity") != affinity:
+        now = spec.get("nodeAffinity")
+        shown = None if now is None else internal("VolumeNodeAffinity", now)
+        why = "field is immutable, except for updating from beta label to GA"
+        report.invalid("nodeAffinity", shown, why)
 
 
 def _node_affinity(spec: dict[str, Any], report: Report) -> None:
@@ -232,8 +248,7 @@ def storage_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Repor
     _topologies(obj.get("allowedTopologies") or [], report)
     if old is not None:
         for key in ("parameters", "provisioner", "reclaimPolicy"):
-            if (obj.get(key) or None) != (old.get(key) or None):
-                report.forbidden(key, f"updates to {key} are forbidden.")
+            report.unchanged(key, obj.get(key), old.get(key))
         report.unchanged("volumeBindingMode", obj.get("volumeBindingMode"), old.get("volumeBindingMode"))
 
 
@@ -266,15 +281,14 @@ def _topologies(terms: list[dict[str, Any]], report: Report) -> None:
 
 def attributes_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a volume attributes class: it says something, and goes on saying it."""
+    for key in ("driverName", "parameters"):
+        if old is not None and (obj.get(key) or None) != (old.get(key) or None):
+            report.forbidden(key, f"updates to {key} are forbidden.")
     _provisioner(obj.get("driverName") or "", "driverName", report)
     parameters = obj.get("parameters") or {}
     if not parameters:
         report.required("parameters", "must contain at least one key/value pair")
     _parameters(parameters, "parameters", report)
-    if old is not None:
-        report.unchanged("driverName", obj.get("driverName"), old.get("driverName"))
-        if parameters != (old.get("parameters") or {}):
-            report.forbidden("parameters", "updates to parameters are forbidden.")
 
 
 def csi_driver(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -305,8 +319,9 @@ def csi_driver(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
             report.unsupported("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"))
     if old is not None:
         before = old.get("spec") or {}
-        for key in ("attachRequired", "fsGroupPolicy", "volumeLifecycleModes"):
-            report.unchanged(f"spec.{key}", spec.get(key), before.get(key))
+        # A real server misspells the first one.
+        for key, shown in (("attachRequired", "attachedRequired"), ("volumeLifecycleModes", "volumeLifecycleModes")):
+            report.unchanged(f"spec.{shown}", spec.get(key), before.get(key))
 
 
 def csi_node(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -337,8 +352,14 @@ def csi_node(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) ->
     if old is not None:
         now = {driver.get("name"): driver for driver in drivers}
         for before in (old.get("spec") or {}).get("drivers") or []:
-            if before.get("name") in now and now[before["name"]] != before:
-                report.invalid("CSINodeDriver", before, "field is immutable")
+            changed = now.get(before.get("name"))
+            if changed is not None and _identity(changed) != _identity(before):
+                report.invalid("spec.drivers", internal("CSINodeDriver", changed), "field is immutable")
+
+
+def _identity(driver: dict[str, Any]) -> dict[str, Any]:
+    """Return what may not change of a driver: how many volumes it takes may."""
+    return {key: value for key, value in driver.items() if key != "allocatable"}
 
 
 def csi_capacity(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -350,7 +371,9 @@ def csi_capacity(obj: dict[str, Any], old: dict[str, Any] | None, report: Report
     if obj.get("nodeTopology") is not None:
         selector_rules.selector(obj["nodeTopology"], "nodeTopology", report)
     if old is not None:
-        report.unchanged("nodeTopology", obj.get("nodeTopology"), old.get("nodeTopology"))
+        topology = obj.get("nodeTopology")
+        if topology != old.get("nodeTopology"):
+            report.invalid("nodeTopology", ordered_selector(topology), "field is immutable")
         report.unchanged("storageClassName", name, old.get("storageClassName"))
 
 
@@ -371,5 +394,5 @@ def attachment(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
         report.malformed("spec.source.persistentVolumeName", name, formats.subdomain(name))
     node = spec.get("nodeName") or ""
     report.malformed("spec.nodeName", node, formats.subdomain(node))
-    if old is not None:
-        report.unchanged("spec", spec, old.get("spec"))
+    if old is not None and spec != old.get("spec"):
+        report.invalid("spec", internal("VolumeAttachmentSpec", spec), "field is immutable")

@@ -59,8 +59,6 @@ def stateful_set(obj: dict[str, Any]) -> None:
         strategy.setdefault("rollingUpdate", {})
     if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
         strategy["rollingUpdate"].setdefault("partition", 0)
-        # Behind a feature gate that is off: dropped wherever it is not in use already.
-        strategy["rollingUpdate"].pop("maxUnavailable", None)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
     retention.setdefault("whenDeleted", "Retain")
     retention.setdefault("whenScaled", "Retain")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dynkube.testing.kinds import pod_rules, storage_rules
 from dynkube.testing.kinds.go_internal import internal
 from dynkube.testing.kinds.pod_rules import NOT_NEGATIVE, not_negative, one_of
-from dynkube.testing.kinds.selector_rules import readable, selector, selects
+from dynkube.testing.kinds.selector_rules import ordered_selector, readable, selector, selects
 from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:
@@ -43,20 +43,6 @@ def _selected_template(spec: dict[str, Any], what: str, report: Report, *, compl
 def is_empty(found: dict[str, Any]) -> bool:
     """Whether a selector says nothing, which would take everything."""
     return not found.get("matchLabels") and not found.get("matchExpressions")
-
-
-def ordered_selector(found: dict[str, Any]) -> dict[str, Any]:
-    """Return a selector with its keys in the order errors show them."""
-    shown: dict[str, Any] = {}
-    if found.get("matchLabels"):
-        shown["matchLabels"] = dict(sorted(found["matchLabels"].items()))
-    if found.get("matchExpressions"):
-        order = ("key", "operator", "values")
-        shown["matchExpressions"] = [
-            {key: one.get(key, "") for key in order if key != "values" or one.get("values")}
-            for one in found["matchExpressions"]
-        ]
-    return shown
 
 
 def _template(spec: dict[str, Any], found: dict[str, Any] | None, report: Report) -> None:
@@ -230,6 +216,8 @@ def daemon_set(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     """Check a daemon set."""
     spec = obj.get("spec") or {}
     found = spec.get("selector")
+    if old is not None:
+        report.unchanged("spec.selector", found, (old.get("spec") or {}).get("selector"))
     if found is not None:
         selector(found, "spec.selector", report)
         if is_empty(found):
@@ -247,8 +235,6 @@ def daemon_set(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     not_negative(spec, "minReadySeconds", "spec", report)
     _daemon_strategy(spec.get("updateStrategy") or {}, report)
     not_negative(spec, "revisionHistoryLimit", "spec", report)
-    if old is not None:
-        report.unchanged("spec.selector", spec.get("selector"), (old.get("spec") or {}).get("selector"))
 
 
 def _daemon_strategy(strategy: dict[str, Any], report: Report) -> None:
@@ -298,8 +284,10 @@ def disruption_budget(obj: dict[str, Any], _old: dict[str, Any] | None, report: 
     one_of(spec, "unhealthyPodEvictionPolicy", "spec", ("AlwaysAllow", "IfHealthyBudget"), report)
 
 
-def controller_revision(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
+def controller_revision(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a controller revision."""
     not_negative(obj, "revision", "", report)
-    if obj.get("data") is None:
+    if old is not None:
+        report.unchanged("data", obj.get("data"), old.get("data"))
+    elif obj.get("data") is None:
         report.required("data", "data is mandatory")

@@ -52,6 +52,16 @@ def check_name(metadata: dict[str, Any], group: str, kind: str, report: Report) 
 
 def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> None:
     """Check labels, annotations, owners and finalizers."""
+    _check_texts(metadata, report, path)
+    finalizers = metadata.get("finalizers") or []
+    for finalizer in finalizers:
+        for problem in formats.qualified_name(finalizer):
+            report.invalid(f"{path}.finalizers", finalizer, problem)
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        report.invalid(f"{path}.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
+
+
+def _check_texts(metadata: dict[str, Any], report: Report, path: str) -> None:
     check_labels(metadata.get("labels"), f"{path}.labels", report)
     annotations = metadata.get("annotations") or {}
     for key in annotations:
@@ -60,12 +70,6 @@ def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> N
     if sum(len(str(k).encode()) + len(str(v).encode()) for k, v in annotations.items()) > MAX_ANNOTATIONS:
         report.too_long(f"{path}.annotations", MAX_ANNOTATIONS)
     _check_owners(metadata.get("ownerReferences") or [], f"{path}.ownerReferences", report)
-    finalizers = metadata.get("finalizers") or []
-    for finalizer in finalizers:
-        for problem in formats.qualified_name(finalizer):
-            report.invalid(f"{path}.finalizers", finalizer, problem)
-    if {"orphan", "foregroundDeletion"} <= set(finalizers):
-        report.invalid(f"{path}.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
 
 
 def check_finalizer_names(finalizers: list[str], path: str, report: Report) -> None:
@@ -109,7 +113,7 @@ def _check_owners(owners: list[dict[str, Any]], path: str, report: Report) -> No
 
 
 def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) -> None:
-    """Check what an update may not do to metadata."""
+    """Check what an update may not do to metadata, and the texts in it."""
     before = set(old.get("finalizers") or [])
     added = sorted(set(metadata.get("finalizers") or []) - before)
     if old.get("deletionTimestamp") and added:
@@ -120,4 +124,4 @@ def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) 
         new = metadata.get(field)
         if new not in (None, ""):
             report.unchanged(f"metadata.{field}", new, old.get(field))
-    check(metadata, report)
+    _check_texts(metadata, report, "metadata")

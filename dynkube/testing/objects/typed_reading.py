@@ -266,17 +266,23 @@ def _int_or_string(value: Any, place: _Place) -> Any:
 def _unmarshalled(value: Any, place: _Place, go_type: str) -> MistypedError:
     """Return the error of a type that reads its JSON itself, which reads text or a number at first."""
     what = go_json.describe(value)
-    return MistypedError(f"json: cannot unmarshal {what} into Go struct field {place.field} of type {go_type}")
+    return MistypedError(
+        f"json: cannot unmarshal {what} into Go struct field {place.field} of type {go_type}",
+        f"json: cannot unmarshal {what} into Go value of type {go_type}",
+    )
 
 
 def _conversion_problem(value: Any, schema: Schema, place: _Place) -> str:
     names = {bool: "bool", int: "int64", float: "float64", str: "string", list: "slice", dict: "map"}
     found = names.get(type(value), "interface")
-    if schema.type == "array":
+    if schema.type == "array" or schema.format == "byte":
         return f"cannot restore slice from {found}"
     if schema.type == "object":
         return f"cannot restore map from {found}" if schema.is_map else f"cannot restore struct from: {found}"
-    return f"unrecognized type: {place.type}"
+    if schema.type == "string" and found == "int64":  # the one conversion Go has, and JSON has not
+        return f"cannot convert int64 to {place.type}"
+    plain = {"string": "string", "boolean": "bool", "number": "float64"}
+    return f"unrecognized type: {plain.get(schema.type, schema.format or 'int64')}"
 
 
 def _base64(value: str) -> None:
@@ -286,7 +292,8 @@ def _base64(value: str) -> None:
     except (binascii.Error, ValueError):
         whole = len(value) // 4 * 4  # a group of four that ends early is at fault as a whole
         at = next((i for i, c in enumerate(value) if not (c.isalnum() and c.isascii()) and c not in "+/\r\n"), whole)
-        raise MistypedError(f"illegal base64 data at input byte {at}") from None
+        why = f"illegal base64 data at input byte {at}"
+        raise MistypedError(why, f"error decoding from json: {why}") from None
 
 
 def _quantity(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dynkube.testing.kinds import status_rules
 from dynkube.testing.kinds.rulebook import BY_KIND, BY_PART
@@ -14,6 +14,29 @@ if TYPE_CHECKING:
 
     from dynkube.testing.http.failures import Cause
     from dynkube.testing.objects.schemas import Schema
+
+
+_RBAC = "rbac.authorization.k8s.io"
+#: How often the rules of a kind look at the whole metadata on update, where it is not once.
+_CHECKS_OF_METADATA: Final = {
+    ("", "ConfigMap"): 2,
+    ("policy", "PodDisruptionBudget"): 0,
+    **{(_RBAC, kind): 2 for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")},
+}
+#: Groups that do not ask for the domain of a finalizer, as kinds of the others do.
+_PLAIN_GROUPS: Final = frozenset(
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "coordination.k8s.io",
+        "policy",
+    }
+)
+
+
+def _names_finalizers(resource: ResourceInfo, schema: Schema | None) -> bool:
+    return (schema is None or not schema.custom) and resource.group not in _PLAIN_GROUPS
 
 
 class ResourceInfo(Protocol):
@@ -46,12 +69,16 @@ def validate(
     if old is None:
         metadata_rules.check_name(metadata, resource.group, resource.kind, report)
         metadata_rules.check(metadata, report)
-        if schema is None or not schema.custom:
+        if _names_finalizers(resource, schema):
             metadata_rules.check_finalizer_names(metadata.get("finalizers") or [], "metadata.finalizers", report)
     else:
         metadata_rules.check_update(metadata, old.get("metadata") or {}, report)
         # Both the generic registry and the kind's strategy check metadata on update: the server reports it twice.
         report.causes *= 2
+        for _ in range(_CHECKS_OF_METADATA.get((resource.group, resource.kind), 1)):
+            metadata_rules.check(metadata, report)
+            if _names_finalizers(resource, schema):
+                metadata_rules.check_finalizer_names(metadata.get("finalizers") or [], "metadata.finalizers", report)
     if schema is not None and schema.custom:
         _custom(obj, old, resource, schema, report)
     elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:

@@ -73,7 +73,7 @@ def _do(document: Any, operation: dict[str, Any]) -> Any:
     op = operation.get("op")
     if op not in _OPERATIONS or not isinstance(operation.get("path"), str):
         raise failures.rejected()
-    path = _pointer(operation["path"])
+    path = segments(operation["path"])
     if op == "add":
         return _add(document, path, _value(operation))
     if op == "remove":
@@ -87,7 +87,7 @@ def _do(document: Any, operation: dict[str, Any]) -> Any:
         if not equal(_get(document, path, default=None), copy.deepcopy(operation.get("value"))):
             raise failures.rejected()
         return document
-    source = _pointer(operation.get("from"))
+    source = segments(operation.get("from"))
     if op == "copy":
         return _add(document, path, copy.deepcopy(_get(document, source)))
     if path[: len(source)] == source and len(path) > len(source):
@@ -102,7 +102,7 @@ def _value(operation: dict[str, Any]) -> Any:
     return copy.deepcopy(operation["value"])
 
 
-def _pointer(text: Any) -> list[str]:
+def segments(text: Any) -> list[str]:
     """Split a JSON pointer (RFC 6901)."""
     if not isinstance(text, str) or (text and not text.startswith("/")):
         raise failures.rejected()
