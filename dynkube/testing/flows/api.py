@@ -111,7 +111,8 @@ class API:
             if found.custom:
                 return None
             raise failures.no_such_resource()
-        if found.namespaced and not route.in_namespace and route.verb not in ("list", "watch"):
+        everywhere = route.verb in ("list", "watch") and not found.virtual
+        if found.namespaced and not route.in_namespace and not everywhere:
             if found.custom:
                 return None
             # What is only ever POSTed to a namespace has no route without one.

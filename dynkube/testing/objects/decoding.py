@@ -44,9 +44,10 @@ def decode(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the object in ``body`` and the warnings to send along.
 
-    ``content_type`` decides between JSON and YAML. A built-in object without kind or apiVersion is one of
-    ``gvk``, a custom one must say it. Raises `Failure` (400) for text that is no object, another kind or version, a value of the wrong type, and, when ``validation`` is
-    Strict, unknown and duplicate fields. ``resource`` is accepted for its ``custom`` flag; the schema's own is enough.
+    ``content_type`` decides between JSON and YAML. A built-in object without kind or apiVersion is one of ``gvk``, a
+    custom one must say it. Raises `Failure` (400) for text that is no object, another kind or version, a value of the
+    wrong type, and, when ``validation`` is Strict, unknown and duplicate fields. ``resource`` is accepted for its
+    ``custom`` flag; the schema's own is enough.
     """
     custom = bool(getattr(resource, "custom", schema is not None and schema.custom))
     document, found = _read(body, content_type, gvk, validation)
@@ -101,6 +102,9 @@ def redecode(
     custom = schema is None or schema.custom
     if patch is not None:  # it was merged into an object of the right type, not into a document
         current |= {"apiVersion": expected, "kind": gvk.kind}
+    if custom and "kind" not in current:
+        text = go_json.dumps(go_order.ordered(current, None))
+        raise _bad_patch(document, None, f"Object 'Kind' is missing in '{text}'", schema, touched)
     if current.get("kind", gvk.kind) != gvk.kind or current.get("apiVersion", expected) != expected:
         _expect_patched(current, gvk, schema)
     conversion = Conversion(keep_unknown=custom)

@@ -238,8 +238,11 @@ def test_custom_objects_are_not_typed_but_unknown_fields_are_told() -> None:
     body = b'{"apiVersion":"example.com/v1","kind":"Widget","spec":{"n":"text","m":1}}'
     obj, warnings = decoding.decode(body, "application/json", gvk=WIDGET, schema=CUSTOM)
     assert (obj["spec"], warnings) == ({"n": "text", "m": 1}, ['unknown field "spec.m"'])
+    typed = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"labels":{"a":1}}}'
     with pytest.raises(Failure, match=r"ObjectMeta\.metadata\.labels of type string"):
-        decoding.decode(b'{"metadata":{"labels":{"a":1}}}', "application/json", gvk=WIDGET, schema=CUSTOM)
+        decoding.decode(typed, "application/json", gvk=WIDGET, schema=CUSTOM)
+    with pytest.raises(Failure, match="Object 'Kind' is missing in"):
+        decoding.decode(b'{"metadata":{}}', "application/json", gvk=WIDGET, schema=CUSTOM)
     with pytest.raises(Failure, match="does not match the expected API version"):
         decoding.decode(
             b'{"apiVersion":"example.com/v2","kind":"Widget"}', "application/json", gvk=WIDGET, schema=CUSTOM
