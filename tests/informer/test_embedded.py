@@ -120,7 +120,9 @@ def test_every_kind_of_change_arrives(client: DynamicClient, gvr: GroupVersionRe
         informer.add_handler(on_update=lambda old, new: olds.append(old))
         factory.start()
         assert factory.wait_for_sync(30) == {Selection(gvr, "one", metadata_only=metadata_only): True}
-        created = resource.create(_deployment("a"))
+        # A custom object must say what it is.
+        kind = "Shirt" if gvr == SHIRTS else "Deployment"
+        created = resource.create({"apiVersion": gvr.group_version.api_version, "kind": kind, **_deployment("a")})
         changed = resource.patch("a", {"metadata": {"labels": {"new": "yes"}}})
         resource.delete("a")
         assert [call[:2] for call in recorder.wait_calls(3)] == [("add", "a"), ("update", "a"), ("delete", "a")]

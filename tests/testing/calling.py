@@ -159,3 +159,5 @@ def definition(kind: str = "Widget", plural: str = "widgets", **spec: Any) -> di
 CMS = "/api/v1/namespaces/default/configmaps"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
+#: What an object of the definition above says it is.
+WIDGET = {"apiVersion": "example.com/v1", "kind": "Widget"}

@@ -239,7 +239,7 @@ def test_ingresses_and_policies(call: Caller) -> None:
             "POST",
             ingresses,
             named("i", spec={}),
-            "spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified",
+            "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified",
         ),
         invalid(
             "untyped",
@@ -307,7 +307,7 @@ def test_small_kinds(call: Caller) -> None:
             "PATCH",
             f"{classes}/s",
             {"parameters": {"a": "b"}},
-            "parameters: Forbidden: updates to parameters are forbidden.",
+            'parameters: Invalid value: {"a":"b"}: field is immutable',
             **MERGE,
         ),
         invalid(

@@ -139,7 +139,7 @@ def _add(report: Report, rule: Rule, place: _Place, detail: str) -> None:
     elif reason == "FieldValueDuplicate":
         report.duplicate(path, value, omitted=whole)
     elif whole:
-        report.broken(path, detail)
+        report.unexplained(path, detail)
     else:
         report.invalid(path, value, detail)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.testing.access import authentication, reviews
 from dynkube.testing.access.authorization import Authorizer, attributes_of
-from dynkube.testing.flows import deleting, reading, subresources, watching, writing
+from dynkube.testing.flows import deleting, patching, reading, subresources, watching, writing
 from dynkube.testing.flows.cluster import Call
 from dynkube.testing.http import failures, negotiation, routing
 from dynkube.testing.http.answers import ListAnswer, ObjectAnswer, compressed, render, warning_headers
@@ -111,10 +111,13 @@ class API:
             if found.custom:
                 return None
             raise failures.no_such_resource()
-        if found.namespaced and not route.in_namespace and route.verb not in ("list", "watch"):
+        everywhere = route.verb in ("list", "watch") and not found.virtual
+        if found.namespaced and not route.in_namespace and not everywhere:
             if found.custom:
                 return None
-            raise failures.no_such_resource() if route.name else failures.method_not_allowed()
+            # What is only ever POSTed to a namespace has no route without one.
+            gone = route.name or found.virtual
+            raise failures.no_such_resource() if gone else failures.method_not_allowed()
         return found
 
     def _flow(self, call: Call, resource: Resource) -> ObjectAnswer | ListAnswer | HTTPResponse:
@@ -158,7 +161,7 @@ class API:
         if verb == "update":
             return writing.update(call, resource)
         if verb == "patch":
-            return writing.patch(call, resource)
+            return patching.patch(call, resource)
         if verb == "delete":
             return deleting.delete(call, resource)
         return deleting.delete_collection(call, resource)

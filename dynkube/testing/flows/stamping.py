@@ -82,7 +82,7 @@ def new_uid() -> str:
 
 def stamp_new(metadata: dict[str, Any], *, now: str, generation: bool) -> None:
     """Set what the server decides about a new object; what clients may not decide is overwritten."""
-    for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"):
+    for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"):
         metadata.pop(name, None)
     metadata["uid"] = new_uid()
     metadata["creationTimestamp"] = now

@@ -179,13 +179,13 @@ class _Watch:
         if not transform:
             return b'{"type":"%s","object":%s}\n' % (kind.encode(), encoded(self.resource, record))
         obj = self._shown(record)
-        return self._event(kind, self._row(obj) if transform == "Table" else tables.partial_metadata(obj))
+        if transform == "Table":
+            return self._event(kind, self._row(obj))
+        return self._event(kind, tables.partial_metadata(obj, self.call.representation.version))
 
     def _row(self, obj: dict[str, Any]) -> dict[str, Any]:
         """Return an object as a Table of one row; only the first one of a watch explains the columns."""
-        include = self.call.route.query.get("includeObject")
-        metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-        table = as_table(self.resource, [obj], include=include, metadata=metadata)
+        table = as_table(self.call, self.resource, [obj], {"resourceVersion": obj["metadata"]["resourceVersion"]})
         if self.columns_sent:
             table["columnDefinitions"] = None
         self.columns_sent = True
@@ -200,7 +200,7 @@ class _Watch:
             metadata["annotations"] = annotations
         kind, api_version = self.resource.kind, self.resource.api_version
         if self.call.representation.transform == "PartialObjectMetadata":
-            kind, api_version = "PartialObjectMetadata", "meta.k8s.io/v1"
+            kind, api_version = "PartialObjectMetadata", f"meta.k8s.io/{self.call.representation.version}"
         obj = {"kind": kind, "apiVersion": api_version, "metadata": metadata}
         return self._event("BOOKMARK", self._row(obj) if self.call.representation.transform == "Table" else obj)
 

@@ -1,13 +1,12 @@
-"""Create, update and patch: one way for every kind, from the decoded body to the stored object."""
+"""Create and update: one way for every kind, from the decoded body to the stored object."""
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.access import escalation
-from dynkube.testing.flows import namespaces
+from dynkube.testing.flows import admission, namespaces
 from dynkube.testing.flows.selection import rules_of
 from dynkube.testing.flows.stamping import generated_name, ordered, stamp_new, stamp_update, without_repeats
 from dynkube.testing.http import failures
@@ -16,14 +15,13 @@ from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.negotiation import BODY_TYPES, JSON, YAML
 from dynkube.testing.http.options import WriteOptions, manager_name, write_options
 from dynkube.testing.kinds.rulebook import BY_PART
-from dynkube.testing.objects import go_json
 from dynkube.testing.objects.advice import advice
-from dynkube.testing.objects.decoding import decode, redecode
+from dynkube.testing.objects.decoding import decode
 from dynkube.testing.objects.defaults import apply_defaults
 from dynkube.testing.objects.go_shape import shape
 from dynkube.testing.objects.pruning import drop_nulls, prune
 from dynkube.testing.objects.validation import validate
-from dynkube.testing.patches import json_patch, managed_fields, merge_patch, server_side_apply, strategic_patch
+from dynkube.testing.patches import managed_fields
 from dynkube.testing.resources.crds import check_creatable
 from dynkube.testing.storage.store import ExistsError
 
@@ -35,10 +33,6 @@ if TYPE_CHECKING:
     from dynkube.testing.resources.registry import Resource
     from dynkube.testing.storage.store import Key, Record
 
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
 
 #: Subresources that write ``status`` and nothing else.
 STATUS_PARTS = frozenset({"status", "approval"})
@@ -125,11 +119,11 @@ def create(call: Call, resource: Resource) -> ObjectAnswer:
     options = write_options(call.route.query, "CreateOptions")
     obj = decoded(call, resource, options)
     check_namespace(call, obj["metadata"])
-    _name_requester(call, resource, obj)
+    name_requester(call, resource, obj)
     return create_object(call.cluster, resource, obj, change_of(call, options))
 
 
-def _name_requester(call: Call, resource: Resource, obj: dict[str, Any]) -> None:
+def name_requester(call: Call, resource: Resource, obj: dict[str, Any]) -> None:
     """Write into a certificate signing request who asks for it: the server's word, not the client's."""
     if resource.collection == ("certificates.k8s.io", "certificatesigningrequests"):
         asked = {key: value for key, value in (obj.get("spec") or {}).items() if key not in _REQUESTER}
@@ -152,7 +146,7 @@ def create_object(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
         if base:
             metadata["name"] = _free_name(cluster, resource, namespace, base)
         _complete_new(cluster, resource, obj, change)
-        if version not in (None, "", "0"):
+        if version not in (None, "", "0") and not change.dry_run and not change.recorded:
             raise failures.Failure("", "resourceVersion should not be set on objects to be created", code=500)
         key = (namespace, metadata["name"])
         if change.dry_run:
@@ -188,17 +182,21 @@ def _free_name(cluster: Cluster, resource: Resource, namespace: str, base: str) 
 def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], change: Change) -> None:
     rules, schema = rules_of(resource), cluster.schema_of(resource)
     now = cluster.now()
-    stamp_new(obj["metadata"], now=now, generation=rules.has_generation)
+    stamp_new(obj["metadata"], now=now, generation=rules.starts_with_generation)
     change.warnings.extend(without_repeats(obj["metadata"]))
     prune(obj, schema)
     apply_defaults(obj, schema, resource.gvk)
     fields = _recorded_fields(obj, None, resource, change, schema=schema, now=now)
+    if not resource.custom:
+        admission.admit_create(cluster, resource, obj)
     rules.prepare_create(obj, _others(cluster, resource))
     shape(obj, schema)
     _set_fields(obj, fields)
     causes = validate(obj, None, resource, schema, warnings=change.warnings)
     if causes:
-        raise failures.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), causes)
+        kind = str(obj.get("kind") or resource.kind)  # of a custom object it is what was sent
+        raise failures.invalid(resource.storage.group, kind, obj["metadata"].get("name", ""), causes)
+    shape(obj, schema, stored=True)
     change.warnings.extend(advice(obj, None, resource, schema))
 
 
@@ -316,7 +314,7 @@ def replace(
     if change.subresource in STATUS_PARTS:
         rules.prepare_status_update(obj, old)
     elif part:
-        rules.prepare_part_update(obj, old, "ephemeralContainers")
+        rules.prepare_part_update(obj, old, part)
     else:
         rules.prepare_update(obj, old, _others(cluster, resource))
     metadata = obj["metadata"]
@@ -324,10 +322,10 @@ def replace(
     _set_fields(obj, fields)
     if change.subresource not in STATUS_PARTS and rules.has_generation and rules.spec_changed(obj, old):
         metadata["generation"] = previous.get("generation", 0) + 1
-    part = change.subresource if resource.custom else part
-    causes = validate(obj, old, resource, schema, subresource=part, warnings=change.warnings)
+    causes = validate(obj, old, resource, schema, subresource=change.subresource, warnings=change.warnings)
     if causes:
-        raise failures.invalid(resource.group, resource.kind, metadata["name"], causes)
+        raise failures.invalid(resource.storage.group, resource.kind, metadata["name"], causes)
+    shape(obj, schema, stored=True)
     change.warnings.extend(advice(obj, old, resource, schema))
     return _store(cluster, resource, record, obj, change)
 
@@ -358,124 +356,3 @@ def finished(resource: Resource, obj: dict[str, Any]) -> bool:
     if metadata.get("deletionGracePeriodSeconds"):
         return False
     return resource.collection != ("", "namespaces") or not obj.get("spec", {}).get("finalizers")
-
-
-def patch(call: Call, resource: Resource) -> ObjectAnswer:
-    """Answer a PATCH of an object or of its status, in any of the four patch formats."""
-    kinds = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH] if resource.custom else None
-    if kinds is not None and call.content_type not in kinds:
-        raise failures.unsupported_media_type(kinds)
-    if call.content_type == APPLY_PATCH:
-        return _apply(call, resource)
-    editor = patch_editor(call, call.cluster.schema_of(resource))
-    options = write_options(call.route.query, "PatchOptions")
-    change = change_of(call, options, subresource=call.route.subresource)
-    cluster, schema = call.cluster, call.cluster.schema_of(resource)
-    validation: Any = options.field_validation
-    with cluster.store.transaction():
-        record = cluster.get(resource, call.key)
-        patched = editor(copy.deepcopy(cluster.shown(resource, record)))
-        merging = call.content_type in (MERGE_PATCH, STRATEGIC_PATCH)
-        parsed = merge_patch.parse(call.request.body) if merging else None
-        obj, warnings = redecode(
-            patched,
-            gvk=resource.gvk,
-            schema=schema,
-            validation=validation,
-            patch=parsed if call.content_type == STRATEGIC_PATCH else None,
-            found=go_json.duplicates(parsed),
-        )
-        call.warnings += warnings
-        drop_nulls(obj, schema)
-        if not isinstance(obj.get("metadata"), dict):
-            obj["metadata"] = {}
-        _check_patched_name(call, obj["metadata"])
-        return replace(cluster, resource, record, obj, change, checked=not _names_version(obj, record))
-
-
-def _names_version(obj: dict[str, Any], record: Record) -> bool:
-    """Tell whether the patch itself named a resourceVersion: then it is a precondition."""
-    version = obj["metadata"].get("resourceVersion")
-    return bool(version and version != record.object["metadata"]["resourceVersion"])
-
-
-def _check_patched_name(call: Call, metadata: dict[str, Any]) -> None:
-    check_name(call, metadata)
-    wanted = call.key[0]
-    namespace = metadata.setdefault("namespace", wanted) if wanted else ""
-    if namespace != wanted:
-        text = "the namespace of the provided object does not match the namespace sent on the request"
-        raise failures.bad_request(text)
-
-
-def patch_editor(call: Call, schema: Schema | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return the function that applies the request's patch to a document. Raises a 400 or 415 Failure."""
-    body, kind = call.request.body, call.content_type
-    if kind == JSON_PATCH:
-        operations = json_patch.parse(body)
-        return lambda document: _object(json_patch.apply(document, operations))
-    if kind == MERGE_PATCH:
-        changes = merge_patch.parse(body)
-        return lambda document: _object(merge_patch.apply(document, changes))
-    if kind == STRATEGIC_PATCH:
-        return lambda document: strategic_patch.apply(document, body, schema)
-    raise failures.Failure("UnsupportedMediaType", "415: Unsupported Media Type", details={})
-
-
-def _object(document: Any) -> dict[str, Any]:
-    if not isinstance(document, dict):
-        raise failures.rejected()
-    return document
-
-
-def configuration(call: Call, options: WriteOptions) -> dict[str, Any]:
-    """Return what the request applies; warnings go to the call. Raises a 400 Failure."""
-    repeated: list[str] = []
-    applied = server_side_apply.parse(call.request.body, repeated)
-    if repeated and options.field_validation == "Strict":
-        raise failures.bad_request(f"error strict decoding YAML: {', '.join(repeated)}")
-    if options.field_validation == "Warn":
-        call.warnings += repeated
-    metadata = applied.setdefault("metadata", {})
-    if not isinstance(metadata, dict):
-        raise failures.bad_request("metadata must be an object")
-    if metadata.get("managedFields") is not None:
-        raise failures.bad_request("metadata.managedFields must be nil")
-    check_namespace(call, dict(metadata))
-    if "name" in metadata:
-        check_name(call, metadata)
-    return applied
-
-
-def _apply(call: Call, resource: Resource) -> ObjectAnswer:
-    options = write_options(call.route.query, "PatchOptions", applying=True)
-    cluster, schema = call.cluster, call.cluster.schema_of(resource)
-    applied = configuration(call, options)
-    metadata = applied["metadata"]
-    change = change_of(call, options, subresource=call.route.subresource, recorded=True)
-    with cluster.store.transaction():
-        record = cluster.store.get(resource.collection, call.key)
-        if record is None:
-            check_name(call, metadata)
-        if record is None and (change.subresource or metadata.get("uid")):
-            raise failures.not_found(resource.group, resource.name, call.route.name)
-        live = copy.deepcopy(cluster.shown(resource, record)) if record else None
-        obj = server_side_apply.apply(
-            live,
-            applied,
-            manager=change.manager,
-            force=bool(options.force),
-            api_version=resource.api_version,
-            subresource=change.subresource,
-            schema=schema,
-            time=cluster.now(),
-            defaults=lambda obj: apply_defaults(obj, schema, resource.gvk),
-        )
-        if record is None:
-            check_namespace(call, obj["metadata"])
-            _name_requester(call, resource, obj)
-            return create_object(cluster, resource, obj, change)
-        version = applied["metadata"].get("resourceVersion")
-        if version:
-            obj["metadata"]["resourceVersion"] = version
-        return replace(cluster, resource, record, obj, change, checked=not version)

@@ -66,16 +66,26 @@ def _encoded_item(resource: Resource, record: Record) -> bytes:
     return found
 
 
+def included(call: Call) -> str:
+    """Return how much of their objects the rows of a table hold. Raises a 400 Failure."""
+    include = call.route.query.get("includeObject")
+    if include not in {"", "Metadata", "Object", "None"}:
+        why = f"includeObject: Invalid value: \"{include}\": must be 'Metadata', 'Object', 'None', or empty"
+        raise failures.bad_request(f"Unable to convert to Table as requested: {why}")
+    return include or "Metadata"
+
+
 def as_table(
-    resource: Resource, objects: Iterable[dict[str, Any]], *, include: str, metadata: Mapping[str, Any]
+    call: Call, resource: Resource, objects: Iterable[dict[str, Any]], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return objects as rows of a Table."""
+    """Return objects as rows of a Table, as the request wants it. Raises a 400 Failure."""
     return tables.table(
         list(objects),
         gvk=resource.gvk,
         crd_columns=list(resource.definition.get("additionalPrinterColumns") or ()) if resource.custom else None,
-        include_object=include or "Metadata",
+        include_object=included(call),
         list_metadata=dict(metadata),
+        version=call.representation.version,
     )
 
 
@@ -87,9 +97,9 @@ def transformed(call: Call, resource: Resource, document: dict[str, Any]) -> dic
     if transform == _TABLE:
         metadata = document.get("metadata", {})
         version = {"resourceVersion": metadata["resourceVersion"]} if metadata.get("resourceVersion") else {}
-        return as_table(resource, [document], include=call.route.query.get("includeObject"), metadata=version)
+        return as_table(call, resource, [document], version)
     if transform == _METADATA:
-        return tables.partial_metadata(document)
+        return tables.partial_metadata(document, call.representation.version)
     return document
 
 
@@ -111,11 +121,14 @@ def _list_document(call: Call, answer: ListAnswer) -> dict[str, Any]:
         raise _unfit(transform, f"a list (*{_go_type(resource, resource.list_kind)})")
     objects = [as_version(resource, record.object) for record in answer.records]
     if transform == _TABLE:
-        return as_table(resource, objects, include=call.route.query.get("includeObject"), metadata=answer.metadata)
+        return as_table(call, resource, objects, answer.metadata)
     if transform == f"{_METADATA}List":
-        items = [tables.partial_metadata(obj) for obj in objects]
-        kind, api_version = f"{_METADATA}List", "meta.k8s.io/v1"
-        return {"kind": kind, "apiVersion": api_version, "metadata": answer.metadata, "items": items}
+        version = call.representation.version
+        items = [tables.partial_metadata(obj, version) for obj in objects]
+        kind, api_version = f"{_METADATA}List", f"meta.k8s.io/{version}"
+        # The older version leaves an empty list unset.
+        shown = items if items or version == "v1" else None
+        return {"kind": kind, "apiVersion": api_version, "metadata": answer.metadata, "items": shown}
     if not resource.custom:
         objects = [{k: v for k, v in obj.items() if k not in ("kind", "apiVersion")} for obj in objects]
     return {

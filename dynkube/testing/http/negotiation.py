@@ -47,6 +47,8 @@ class Representation:
     media_type: str = JSON
     transform: str = ""
     pretty: bool = False
+    #: The version of meta.k8s.io a transformation was asked for in.
+    version: str = "v1"
 
     def encode(self, document: Any) -> bytes:
         """Return a document in this form."""
@@ -147,7 +149,7 @@ def choose(accept: str, *, pretty: bool = False) -> Representation:
                 return Representation(media_type, "", pretty)
             group, version = clause.parameters.get("g", ""), clause.parameters.get("v", "")
             if transform in _TRANSFORMS and group == "meta.k8s.io" and version in ("v1", "v1beta1"):
-                return Representation(media_type, transform, pretty)
+                return Representation(media_type, transform, pretty, version)
     raise failures.not_acceptable(MEDIA_TYPES)
 
 

@@ -10,13 +10,15 @@ from dynkube.testing.http import failures
 from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.negotiation import BODY_TYPES
 from dynkube.testing.objects import go_json
-from dynkube.testing.objects.decoding import TYPE_META, load_yaml
+from dynkube.testing.objects.decoding import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynkube.testing.http.routing import Query
 
+#: How the real server names the table it looks the kind of DeleteOptions up in.
+_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 _FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 #: Longest field manager name, in characters.
 MAX_MANAGER = 128
@@ -24,6 +26,14 @@ MAX_MANAGER = 128
 
 def _quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _go_quote(value: str) -> str:
+    """Quote text as Go does: control characters by their number."""
+    escaped = "".join(
+        letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in value.replace("\\", "\\\\")
+    )
+    return '"' + escaped.replace('"', '\\"') + '"'
 
 
 def _dry_run_causes(values: list[str]) -> list[Cause]:
@@ -39,7 +49,9 @@ def _manager_causes(manager: str) -> list[Cause]:
         message = f"Too long: may not be more than {MAX_MANAGER} bytes"
         causes.append(Cause(failures.TOO_LONG, message, "fieldManager"))
     if not manager.isprintable():
-        message = f"Invalid value: {_quote(manager)}: should only contain printable characters"
+        at = next(index for index, letter in enumerate(manager) if not letter.isprintable())
+        why = f"invalid character U+{ord(manager[at]):04X} (at position {at})"
+        message = f"Invalid value: {_go_quote(manager)}: {why}"
         causes.append(Cause(failures.INVALID, message, "fieldManager"))
     return causes
 
@@ -205,8 +217,6 @@ class DeleteOptions:
     preconditions: Mapping[str, str] = field(default_factory=dict)
 
 
-#: How the server names the table it looks the kind of DeleteOptions up in.
-_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 _PROPAGATIONS = ("Foreground", "Background", "Orphan")
 _POLICIES = '"Foreground", "Background", "Orphan", "nil"'
 
@@ -239,7 +249,7 @@ def _decode_delete_options(body: bytes, content_type: str) -> dict[str, Any]:
     if fields is None:
         return {}
     if not isinstance(fields, dict):
-        what = f"json: cannot unmarshal {go_json.describe(fields)} into Go value of type {TYPE_META}"
+        what = f"json: cannot unmarshal {go_json.describe(fields)} into Go value of type {go_json.TYPE_META}"
         raise failures.bad_request(f"couldn't get version/kind; json parse error: {what}")
     kind = fields.get("kind", "DeleteOptions")
     if kind != "DeleteOptions":

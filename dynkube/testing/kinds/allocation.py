@@ -45,6 +45,19 @@ def allocate_service(obj: dict[str, Any], others: Others) -> None:
     spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if headless_without_selector else ["IPv4"])
     if kind in {"NodePort", "LoadBalancer"} and spec.get("allocateLoadBalancerNodePorts", True):
         _node_ports(obj, spec, present)
+    wants_check = kind == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    if wants_check and not spec.get("healthCheckNodePort"):
+        taken = {port.get("nodePort") for one in (*present, spec) for port in one.get("ports") or []}
+        taken |= {one.get("healthCheckNodePort") for one in present}
+        spec["healthCheckNodePort"] = _free_port(_seed(obj), taken)
+
+
+def _free_port(seed: int, taken: set[Any]) -> int:
+    for step in range(len(_NODE_PORTS)):
+        candidate = _NODE_PORTS[(seed + step) % len(_NODE_PORTS)]
+        if candidate not in taken:
+            return candidate
+    raise failures.internal("failed to allocate a nodePort: range is full")
 
 
 def _taken(obj: dict[str, Any], message: str, field: str) -> failures.Failure:
@@ -78,9 +91,5 @@ def _node_ports(obj: dict[str, Any], spec: dict[str, Any], present: list[dict[st
                 raise _taken(obj, f"Invalid value: {asked}: provided port is already allocated", field)
             taken.add(asked)
             continue
-        for step in range(len(_NODE_PORTS)):
-            candidate = _NODE_PORTS[(seed + step) % len(_NODE_PORTS)]
-            if candidate not in taken:
-                port["nodePort"] = candidate
-                taken.add(candidate)
-                break
+        port["nodePort"] = _free_port(seed, taken)
+        taken.add(port["nodePort"])

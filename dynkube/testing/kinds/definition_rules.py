@@ -10,11 +10,15 @@ from dynkube.testing.objects import formats
 from dynkube.testing.objects.schemas import declares_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from dynkube.testing.objects.report import Report
 
 _APPROVAL = "api-approved.kubernetes.io"
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+#: Longest warning of a deprecated version, in bytes.
+_LONGEST_WARNING = 256
 _SIMPLE_PATH = "must be a simple json path starting with ."
 #: What a version carries and the server moves to the definition itself when all versions have the same.
 _SHARED = {
@@ -38,12 +42,17 @@ def definition(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
         report.required("spec.scope")
     elif spec["scope"] not in {"Cluster", "Namespaced"}:
         report.unsupported("spec.scope", spec["scope"], ["Cluster", "Namespaced"])
-    _versions(spec.get("versions"), report)
+    versions = spec.get("versions")
+    shared = _shared(versions or [])
+    _versions(versions, shared, report)
+    _names(names, report)
+    _parts({key: versions[0][key] for key in shared}, _SHARED, report, status=_has_status(versions or []))
+    _conversion(spec.get("conversion") or {}, report)
     if spec.get("preserveUnknownFields"):
         why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         report.invalid("spec.preserveUnknownFields", True, why)
-    _names(names, report)
-    _conversion(spec.get("conversion") or {}, report)
+    if old is None:
+        _stored(versions or [], report)
     _approval(obj, group, report)
     if old is not None:
         _update(spec, old, report)
@@ -70,12 +79,9 @@ def _approval(obj: dict[str, Any], group: str, report: Report) -> None:
 
 
 def _names(names: dict[str, Any], report: Report) -> None:
-    if not names.get("plural"):
-        report.required("spec.names.plural")
-    if not names.get("kind"):
-        for key in ("singular", "kind", "listKind"):
-            if not names.get(key):
-                report.required(f"spec.names.{key}")
+    for key in ("plural", "singular", "kind", "listKind"):
+        if not names.get(key):
+            report.required(f"spec.names.{key}")
     for key in ("plural", "singular"):
         if names.get(key):
             for problem in formats.label_1035(names[key]):
@@ -93,34 +99,59 @@ def _names(names: dict[str, Any], report: Report) -> None:
         report.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
-def _versions(versions: list[dict[str, Any]] | None, report: Report) -> None:
+def _shared(versions: list[dict[str, Any]]) -> set[str]:
+    """Return the parts that all versions have alike."""
+    return {key for key in _SHARED if versions and versions[0].get(key) and _alike(versions, key)}
+
+
+def _alike(versions: list[dict[str, Any]], key: str) -> bool:
+    return all(version.get(key) == versions[0][key] for version in versions)
+
+
+def _versions(versions: list[dict[str, Any]] | None, shared: set[str], report: Report) -> None:
     found = versions or []
-    shared = {key for key in _SHARED if found and found[0].get(key) and all(v.get(key) == found[0][key] for v in found)}
-    for key, place in _SHARED.items():
-        if key in shared:
-            _part(key, found[0], place, report)
-    if found:
-        for problem in formats.label_1035(found[0].get("name") or ""):
-            report.invalid("spec.version", found[0].get("name") or "", problem)
     for index, version in enumerate(found):
-        path = f"spec.versions[{index}]"
-        name = version.get("name") or ""
-        for problem in formats.label_1035(name):
-            report.invalid(f"{path}.name", name, problem)
-        if version.get("deprecationWarning") is not None and not version.get("deprecated"):
-            why = "can only be set for deprecated versions"
-            report.invalid(f"{path}.deprecationWarning", version["deprecationWarning"], why)
-        for key in _SHARED:
-            if key not in shared:
-                _part(key, version, f"{path}.{key}", report)
+        path, name = f"spec.versions[{index}]", version.get("name") or ""
+        report.malformed(f"{path}.name", name, formats.label_1035(name))
+        if version.get("deprecationWarning") is not None:
+            _warning(
+                version["deprecationWarning"], f"{path}.deprecationWarning", report, bool(version.get("deprecated"))
+            )
+        own = {key: version.get(key) for key in _SHARED if key not in shared}
+        _parts(own, {key: f"{path}.{key}" for key in _SHARED}, report, status=_has_status([version]))
     shown = None if versions is None else [_go_version(version, shared) for version in found]
-    stored = [version.get("name") for version in found if version.get("storage")]
-    if len(stored) != 1:
-        report.invalid("spec.versions", shown, "must have exactly one version marked as storage version")
     if len({version.get("name") for version in found}) != len(found):
         report.invalid("spec.versions", shown, "must contain unique version names")
-    if not stored:
+    if sum(1 for version in found if version.get("storage")) != 1:
+        report.invalid("spec.versions", shown, "must have exactly one version marked as storage version")
+    first = (found[0].get("name") or "") if found else ""
+    if first:
+        report.malformed("spec.version", first, formats.label_1035(first))
+
+
+def _warning(text: str, path: str, report: Report, deprecated: bool) -> None:
+    """Check what is told of a deprecated version."""
+    if not deprecated:
+        report.invalid(path, text, "can only be set for deprecated versions")
+        return
+    if not text:
+        report.invalid(path, text, "must not be an empty string")
+    if len(text.encode()) > _LONGEST_WARNING:
+        report.invalid(path, text, f"must be <= {_LONGEST_WARNING} characters long")
+    strange = next((index for index, letter in enumerate(text) if not letter.isprintable()), None)
+    if strange is not None:
+        at = len(text[:strange].encode())
+        why = f"must only contain printable UTF-8 characters; non-printable character found at index {at}"
+        report.invalid(path, text, why)
+
+
+def _stored(versions: list[dict[str, Any]], report: Report) -> None:
+    """Check the versions objects are stored in: of a new definition that is the first one marked so."""
+    marked = [version.get("name") or "" for version in versions if version.get("storage")]
+    if not marked:
         report.invalid("status.storedVersions", None, "must have at least one stored version")
+    for name in marked[1:]:
+        report.invalid("status.storedVersions", marked[:1], f"must have the storage version {name}")
 
 
 def _go_version(version: dict[str, Any], shared: set[str]) -> dict[str, Any]:
@@ -139,36 +170,43 @@ def _go_version(version: dict[str, Any], shared: set[str]) -> dict[str, Any]:
     }
 
 
-def _part(key: str, version: dict[str, Any], path: str, report: Report) -> None:
-    """Check one of the parts that versions may have in common."""
-    value = version.get(key)
-    if key == "schema":
-        _schema(value or {}, path, report)
-    elif key == "subresources":
-        _subresources(value or {}, path, report)
-    elif key == "additionalPrinterColumns":
-        for index, column in enumerate(value or []):
-            _column(column, f"{path}[{index}]", report)
-    else:
-        root = (version.get("schema") or {}).get("openAPIV3Schema") or {}
-        selectable_paths.check(value or [], root, path, report)
+def _has_status(versions: Iterable[dict[str, Any]]) -> bool:
+    return any((version.get("subresources") or {}).get("status") is not None for version in versions)
 
 
-def _schema(schema: dict[str, Any], path: str, report: Report) -> None:
+def _parts(found: dict[str, Any], places: Mapping[str, str], report: Report, *, status: bool) -> None:
+    """Check the parts of a version, or those that all versions share, in the server's order."""
+    if "schema" in found:
+        _schema(found["schema"] or {}, places["schema"], report, status=status)
+    _subresources(found.get("subresources") or {}, places["subresources"], report)
+    for index, column in enumerate(found.get("additionalPrinterColumns") or []):
+        _column(column, f"{places['additionalPrinterColumns']}[{index}]", report)
+    fields, path = found.get("selectableFields"), places["selectableFields"]
+    if not fields:
+        return
+    root = (found.get("schema") or {}).get("openAPIV3Schema")
+    if root is not None:
+        selectable_paths.check(fields, root, path, report)
+    elif places is _SHARED:
+        report.invalid(path, "", "may only be set when validations.schema is included")
+    else:  # the server means the opposite
+        report.invalid(path, "", "may only be set when `version.schema.openAPIV3Schema` is not included")
+
+
+def _schema(schema: dict[str, Any], path: str, report: Report, *, status: bool) -> None:
     root, here = schema.get("openAPIV3Schema"), f"{path}.openAPIV3Schema"
     if root is None:
         report.required(here)
         return
     before, kind = len(report.causes), root.get("type")
-    if not kind:
-        report.required(f"{here}.type", "must not be empty at the root")
-    elif kind != "object":
-        report.invalid(f"{here}.type", kind, "must be object at the root")
+    if status and kind and kind != "object":
+        why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+        report.invalid(f"{here}.type", kind, why)
     structural(root, here, report, root=True)
-    if len(report.causes) == before and declares_rules(root):
+    if declares_rules(root):
         from dynkube.testing.cel import definitions
 
-        definitions.check(root, here, report)
+        definitions.check(root, here, report, sound=len(report.causes) == before)
 
 
 def _column(column: dict[str, Any], path: str, report: Report) -> None:
@@ -198,17 +236,19 @@ def _subresources(found: dict[str, Any], path: str, report: Report) -> None:
             report.invalid(f"{path}.scale.{key}", value, _SIMPLE_PATH)
         elif not value.startswith(f"{under}."):
             report.invalid(f"{path}.scale.{key}", value, f"should be a json path under {under}")
-    selector = scale.get("labelSelectorPath")
-    if selector and not selector.startswith((".spec.", ".status.")):
-        report.invalid(
-            f"{path}.scale.labelSelectorPath", selector, "should be a json path under either .spec or .status"
-        )
+    selector, here = scale.get("labelSelectorPath"), f"{path}.scale.labelSelectorPath"
+    if selector and not selector.startswith("."):
+        report.invalid(here, selector, _SIMPLE_PATH)
+    elif selector and not selector.startswith((".spec.", ".status.")):
+        report.invalid(here, selector, "should be a json path under either .spec or .status")
 
 
 def _conversion(conversion: dict[str, Any], report: Report) -> None:
     strategy, webhook = conversion.get("strategy"), conversion.get("webhook") or {}
-    if strategy not in {"None", "Webhook"}:
-        report.unsupported("spec.conversion.strategy", strategy or "", ["None", "Webhook"])
+    if not strategy:
+        report.required("spec.conversion.strategy")
+    elif strategy not in {"None", "Webhook"}:
+        report.unsupported("spec.conversion.strategy", strategy, ["None", "Webhook"])
     # The places are those of the server's internal form, which knows no "webhook" between.
     client, versions = "spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions"
     config, reviews = webhook.get("clientConfig"), webhook.get("conversionReviewVersions")
@@ -220,6 +260,8 @@ def _conversion(conversion: dict[str, Any], report: Report) -> None:
         return
     if config is None:
         report.required(client, "required when strategy is set to Webhook")
+    elif (config.get("url") is None) == (config.get("service") is None):
+        report.required(client, "exactly one of url or service is required")
     else:
         scheme, _, _ = str(config.get("url") or "https:").partition(":")
         if scheme != "https":

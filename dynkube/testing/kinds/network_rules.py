@@ -1,156 +1,24 @@
-"""Rules of services, ingresses, network policies and endpoints."""
+"""Rules of ingresses, network policies and the addresses of services (``pkg/apis/networking/validation``)."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.kinds.pod_rules import one_of
-from dynkube.testing.kinds.workload_rules import selector
-from dynkube.testing.objects import formats, metadata_rules
+from dynkube.testing.kinds.addresses import NO_NETWORK, is_address, is_network
+from dynkube.testing.kinds.container_rules import one_of
+from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.selector_rules import selector
+from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
 
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-_NODE_PORTS = range(30_000, 32_768)
-
-
-def is_address(text: str) -> bool:
-    """Whether ``text`` is an IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def is_network(text: str) -> bool:
-    """Whether ``text`` is an address with a prefix length, as in ``10.9.8.0/24``."""
-    address, slash, length = text.partition("/")
-    if not slash or not is_address(address) or not length.isdecimal() or not length.isascii():
-        return False
-    return int(length) <= (128 if ":" in address else 32)
-
-
-#: Addresses no endpoint can have, with the server's words for them.
-_SPECIAL = (
-    ("is_unspecified", "may not be unspecified (0.0.0.0 or ::)"),
-    ("is_loopback", "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
-    ("is_link_local", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"),
-)
-_NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-
-
-def special_address(text: str) -> str:
-    """Return why a well-formed address cannot be an endpoint's, "" if it can."""
-    found = ipaddress.ip_address(text)
-    return next((why for attribute, why in _SPECIAL if getattr(found, attribute)), "")
-
-
-def service(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check a service."""
-    spec = obj.get("spec") or {}
-    kind = spec.get("type") or "ClusterIP"
-    headless = spec.get("clusterIP") == "None"
-    ports = spec.get("ports") or []
-    if not ports and not headless and kind != "ExternalName":
-        report.required("spec.ports")
-    if kind == "LoadBalancer" and headless:
-        report.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services")
-    if kind == "NodePort" and headless:
-        report.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services")
-    if kind == "ExternalName":
-        name = spec.get("externalName") or ""
-        if not name:
-            report.required("spec.externalName")
-        for problem in formats.subdomain(name.rstrip(".")) if name else []:
-            report.invalid("spec.externalName", name, problem)
-    names: set[str] = set()
-    for index, port in enumerate(ports):
-        _service_port(port, f"spec.ports[{index}]", names, report, named=len(ports) > 1)
-    metadata_rules.check_labels(spec.get("selector"), "spec.selector", report)
-    one_of(spec, "sessionAffinity", "spec", ("ClientIP", "None"), report)
-    one_of(spec, "type", "spec", _TYPES, report)
-    for index, address in enumerate(spec.get("externalIPs") or []):
-        if not is_address(address):
-            report.invalid(
-                f"spec.externalIPs[{index}]", address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            )
-    _unique_ports(ports, report)
-    _node_ports(ports, kind, report)
-    for index, address in enumerate(spec.get("clusterIPs") or []):
-        if address != "None" and not is_address(address):
-            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            report.invalid(f"spec.clusterIPs[{index}]", address, why)
-    one_of(spec, "externalTrafficPolicy", "spec", ("Cluster", "Local"), report)
-    one_of(spec, "internalTrafficPolicy", "spec", ("Cluster", "Local"), report)
-    if old is not None:
-        _service_update(spec, old.get("spec") or {}, report)
-
-
-def _service_port(port: dict[str, Any], path: str, names: set[str], report: Report, *, named: bool) -> None:
-    name = port.get("name") or ""
-    if not name and named:
-        report.required(f"{path}.name")
-    if name:
-        for problem in formats.label(name):
-            report.invalid(f"{path}.name", name, problem)
-        if name in names:
-            report.duplicate(f"{path}.name", name)
-        names.add(name)
-    number = port.get("port") or 0
-    for problem in formats.port_number(number):
-        report.invalid(f"{path}.port", number, problem)
-    if not port.get("protocol"):
-        report.required(f"{path}.protocol")
-    one_of(port, "protocol", path, _PROTOCOLS, report)
-    target = port.get("targetPort")
-    if isinstance(target, int):
-        for problem in formats.port_number(target):
-            report.invalid(f"{path}.targetPort", target, problem)
-    elif isinstance(target, str):
-        for problem in formats.port_name(target):
-            report.invalid(f"{path}.targetPort", target, problem)
-
-
-def _unique_ports(ports: list[dict[str, Any]], report: Report) -> None:
-    seen: set[tuple[Any, Any]] = set()
-    for index, port in enumerate(ports):
-        key = (port.get("protocol"), port.get("port"))
-        if key in seen:
-            # The server prints its internal struct, empty fields and all.
-            shown = {
-                "Name": "",
-                "Protocol": key[0],
-                "AppProtocol": None,
-                "Port": key[1],
-                "TargetPort": 0,
-                "NodePort": 0,
-            }
-            report.duplicate(f"spec.ports[{index}]", shown)
-        seen.add(key)
-
-
-def _node_ports(ports: list[dict[str, Any]], kind: str, report: Report) -> None:
-    for index, port in enumerate(ports):
-        number = port.get("nodePort")
-        if not number:
-            continue
-        if kind == "ClusterIP":
-            report.forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
-        elif number not in _NODE_PORTS:
-            why = "provided port is not in the valid range. The range of valid ports is 30000-32767"
-            report.invalid(f"spec.ports[{index}].nodePort", number, why)
-
-
-def _service_update(spec: dict[str, Any], old: dict[str, Any], report: Report) -> None:
-    if "ExternalName" in {spec.get("type"), old.get("type")}:
-        return
-    before, now = old.get("clusterIPs") or [], spec.get("clusterIPs") or []
-    if before and now and before[0] != now[0]:
-        report.invalid("spec.clusterIPs[0]", now, "may not change once set")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+#: What the path of an ingress may not have inside, and at its end.
+_NOT_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F")
+_NOT_AT_END = ("/..", "/.")
+_LONGEST_CONTROLLER = 250
 
 
 def ingress(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
@@ -158,14 +26,27 @@ def ingress(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) ->
     spec = obj.get("spec") or {}
     rules = spec.get("rules") or []
     if not rules and spec.get("defaultBackend") is None:
-        report.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified")
+        report.invalid("spec", rules or None, "either `defaultBackend` or `rules` must be specified")
     if spec.get("defaultBackend") is not None:
         _backend(spec["defaultBackend"], "spec.defaultBackend", report)
     for index, rule in enumerate(rules):
         _ingress_rule(rule, f"spec.rules[{index}]", report)
+    for index, tls in enumerate(spec.get("tls") or []):
+        here = f"spec.tls[{index}]"
+        for number, host in enumerate(tls.get("hosts") or []):
+            _host(host, f"{here}.hosts[{number}]", report)
+        if tls.get("secretName"):
+            report.malformed(f"{here}.secretName", tls["secretName"], formats.subdomain(tls["secretName"]))
     name = spec.get("ingressClassName")
-    for problem in formats.subdomain(name) if name is not None else []:
-        report.invalid("spec.ingressClassName", name, problem)
+    if name is not None:
+        report.malformed("spec.ingressClassName", name, formats.subdomain(name))
+
+
+def _host(host: str, path: str, report: Report) -> None:
+    if not host.startswith("*."):
+        report.malformed(path, host, formats.subdomain(host))
+        return
+    report.malformed(path, host, formats.wildcard(host))
 
 
 def _ingress_rule(rule: dict[str, Any], path: str, report: Report) -> None:
@@ -173,57 +54,105 @@ def _ingress_rule(rule: dict[str, Any], path: str, report: Report) -> None:
     if host:
         if is_address(host):
             report.invalid(f"{path}.host", host, "must be a DNS name, not an IP address")
-        else:
-            for problem in formats.subdomain(host.removeprefix("*.")):
-                report.invalid(f"{path}.host", host, problem)
+        _host(host, f"{path}.host", report)
     if rule.get("http") is None:
         return
     paths = rule["http"].get("paths") or []
     if not paths:
         report.required(f"{path}.http.paths")
     for index, one in enumerate(paths):
-        here = f"{path}.http.paths[{index}]"
-        kind = one.get("pathType")
-        if kind is None:
-            report.required(f"{here}.pathType", "pathType must be specified")
-            continue
-        if kind in {"Exact", "Prefix"}:
-            if not str(one.get("path", "")).startswith("/"):
-                report.invalid(f"{here}.path", one.get("path", ""), "must be an absolute path")
-        elif kind != "ImplementationSpecific":
-            report.unsupported(f"{here}.pathType", kind, ["Exact", "ImplementationSpecific", "Prefix"])
-        _backend(one.get("backend") or {}, f"{here}.backend", report)
+        _path(one, f"{path}.http.paths[{index}]", report)
+
+
+def _path(one: dict[str, Any], path: str, report: Report) -> None:
+    kind, where = one.get("pathType"), str(one.get("path") or "")
+    if kind is None:
+        report.required(f"{path}.pathType", "pathType must be specified")
+        return
+    if kind in {"Exact", "Prefix"}:
+        if not where.startswith("/"):
+            report.invalid(f"{path}.path", where, "must be an absolute path")
+        if where:
+            for part in _NOT_IN_PATHS:
+                if part in where:
+                    report.invalid(f"{path}.path", where, f"must not contain '{part}'")
+            for end in _NOT_AT_END:
+                if where.endswith(end):
+                    report.invalid(f"{path}.path", where, f"cannot end with '{end}'")
+    elif kind == "ImplementationSpecific":
+        if where and not where.startswith("/"):
+            report.invalid(f"{path}.path", where, "must be an absolute path")
+    else:
+        report.unsupported(f"{path}.pathType", kind, ["Exact", "ImplementationSpecific", "Prefix"])
+    _backend(one.get("backend") or {}, f"{path}.backend", report)
 
 
 def _backend(backend: dict[str, Any], path: str, report: Report) -> None:
-    target = backend.get("service")
-    if backend.get("resource") is not None and target is not None:
+    target, resource = backend.get("service"), backend.get("resource")
+    if resource is not None and target is not None:
         report.invalid(path, "", "cannot set both resource and service backends")
         return
-    if backend.get("resource") is not None:
+    if resource is not None:
+        _typed_reference(resource, f"{path}.resource", report)
         return
     if target is None:
         report.invalid(path, "", "resource or service backend is required")
         return
     if not target.get("name"):
         report.required(f"{path}.service.name")
-    for problem in formats.label_1035(target["name"]) if target.get("name") else []:
-        report.invalid(f"{path}.service.name", target["name"], problem)
+    else:
+        report.malformed(f"{path}.service.name", target["name"], formats.label(target["name"]))
     port = target.get("port") or {}
     if port.get("name") and port.get("number"):
         report.invalid(path, "", "cannot set both port name & port number")
-    elif not port.get("name") and not port.get("number"):
+    elif port.get("name"):
+        report.malformed(f"{path}.service.port.name", port["name"], formats.port_name(port["name"]))
+    elif port.get("number"):
+        report.malformed(f"{path}.service.port.number", port["number"], formats.port_number(port["number"]))
+    else:
         report.required(path, "port name or number is required")
+
+
+def _typed_reference(found: dict[str, Any], path: str, report: Report) -> None:
+    if found.get("apiGroup") is not None:
+        report.malformed(f"{path}.apiGroup", found["apiGroup"], formats.subdomain(found["apiGroup"]))
+    for key in ("kind", "name"):
+        if not found.get(key):
+            report.required(f"{path}.{key}")
+        else:
+            report.malformed(f"{path}.{key}", found[key], formats.path_segment(found[key]))
 
 
 def ingress_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check an ingress class."""
-    controller = (obj.get("spec") or {}).get("controller") or ""
-    if "/" not in controller:
-        why = 'must be a domain-prefixed path (such as "acme.io/foo")'
-        report.invalid("spec.controller", controller, why)
+    spec = obj.get("spec") or {}
+    controller = spec.get("controller") or ""
     if old is not None:
         report.unchanged("spec.controller", controller, (old.get("spec") or {}).get("controller"))
+    if not controller:
+        report.required("spec.controller")
+    if len(controller) > _LONGEST_CONTROLLER:
+        report.too_long("spec.controller", _LONGEST_CONTROLLER)
+    if controller:
+        report.malformed("spec.controller", controller, formats.domain_prefixed_path(controller))
+    parameters = spec.get("parameters")
+    if parameters is not None:
+        _class_parameters(parameters, "spec.parameters", report)
+
+
+def _class_parameters(found: dict[str, Any], path: str, report: Report) -> None:
+    _typed_reference(found, path, report)
+    scope, namespace = found.get("scope"), found.get("namespace")
+    if scope is None:
+        return
+    if scope not in {"Cluster", "Namespace"}:
+        report.unsupported(f"{path}.scope", scope, ("Cluster", "Namespace"))
+    elif scope == "Cluster" and namespace is not None:
+        report.forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'")
+    elif scope == "Namespace" and namespace is None:
+        report.required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")
+    elif scope == "Namespace":
+        report.malformed(f"{path}.namespace", namespace, formats.label(namespace or ""))
 
 
 def network_policy(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
@@ -234,16 +163,33 @@ def network_policy(obj: dict[str, Any], _old: dict[str, Any] | None, report: Rep
         for index, rule in enumerate(spec.get(direction) or []):
             path = f"spec.{direction}[{index}]"
             for number, port in enumerate(rule.get("ports") or []):
-                one_of(port, "protocol", f"{path}.ports[{number}]", _PROTOCOLS, report)
-                found = port.get("port")
-                if isinstance(found, int):
-                    for problem in formats.port_number(found):
-                        report.invalid(f"{path}.ports[{number}].port", found, problem)
+                _policy_port(port, f"{path}.ports[{number}]", report)
             for number, peer in enumerate(rule.get(peers) or []):
                 _peer(peer, f"{path}.{peers}[{number}]", report)
-    for index, kind in enumerate(spec.get("policyTypes") or []):
+    kinds = spec.get("policyTypes") or []
+    if len(kinds) > 2:
+        report.invalid("spec.policyTypes", kinds, "may not specify more than two policyTypes")
+        return
+    for index, kind in enumerate(kinds):
         if kind not in {"Egress", "Ingress"}:
-            report.unsupported(f"spec.policyTypes[{index}]", kind, ["Egress", "Ingress"])
+            report.unsupported(f"spec.policyTypes[{index}]", kind, ["Ingress", "Egress"])
+
+
+def _policy_port(port: dict[str, Any], path: str, report: Report) -> None:
+    one_of(port, "protocol", path, _PROTOCOLS, report)
+    found, end = port.get("port"), port.get("endPort")
+    if isinstance(found, str):
+        if end is not None:
+            report.invalid(f"{path}.endPort", end, "may not be specified when `port` is non-numeric")
+        report.malformed(f"{path}.port", found, formats.port_name(found))
+    elif found is not None:
+        report.malformed(f"{path}.port", found, formats.port_number(found))
+        if end is not None:
+            if end < found:
+                report.invalid(f"{path}.endPort", found, "must be greater than or equal to `port`")
+            report.malformed(f"{path}.endPort", end, formats.port_number(end))
+    elif end is not None:
+        report.invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified")
 
 
 def _peer(peer: dict[str, Any], path: str, report: Report) -> None:
@@ -253,43 +199,72 @@ def _peer(peer: dict[str, Any], path: str, report: Report) -> None:
         if isinstance(peer.get(key), dict):
             selector(peer[key], f"{path}.{key}", report)
     block = peer.get("ipBlock")
-    if isinstance(block, dict):
-        if len(peer) > 1:
-            report.forbidden(path, "may not specify both ipBlock and another peer")
-        if not block.get("cidr"):
-            report.required(f"{path}.ipBlock.cidr")
-        elif not is_network(block["cidr"]):
-            why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-            report.invalid(f"{path}.ipBlock.cidr", block["cidr"], why)
+    if not isinstance(block, dict):
+        return
+    if len(peer) > 1:
+        report.forbidden(path, "may not specify both ipBlock and another peer")
+    cidr = block.get("cidr") or ""
+    if not cidr:
+        report.required(f"{path}.ipBlock.cidr")
+        return
+    if not is_network(cidr):
+        report.invalid(f"{path}.ipBlock.cidr", cidr, NO_NETWORK)
+        return
+    outer = ipaddress.ip_network(cidr, strict=False)
+    for index, exception in enumerate(block.get("except") or []):
+        where = f"{path}.ipBlock.except[{index}]"
+        if not is_network(exception):
+            report.invalid(where, exception, NO_NETWORK)
+            continue
+        inner = ipaddress.ip_network(exception, strict=False)
+        inside = inner.version == outer.version and inner[0] in outer and inner[-1] in outer
+        if not inside or inner.prefixlen <= outer.prefixlen:
+            report.invalid(where, exception, "must be a strict subset of `cidr`")
 
 
-def endpoints(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
-    """Check an Endpoints object."""
-    for index, subset in enumerate(obj.get("subsets") or []):
-        path = f"subsets[{index}]"
-        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
-            report.required(path, "must specify `addresses` or `notReadyAddresses`")
-        for number, address in enumerate(subset.get("addresses") or []):
-            found = address.get("ip") or ""
-            why = special_address(found) if is_address(found) else _NO_ADDRESS
-            if why:
-                report.invalid(f"{path}.addresses[{number}].ip", found, why)
-        for number, port in enumerate(subset.get("ports") or []):
-            if len(subset["ports"]) > 1 and not port.get("name"):
-                report.required(f"{path}.ports[{number}].name")
-            for problem in formats.port_number(port.get("port") or 0):
-                report.invalid(f"{path}.ports[{number}].port", port.get("port") or 0, problem)
+def service_cidr(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check a range of addresses for services."""
+    ranges = (obj.get("spec") or {}).get("cidrs") or []
+    if not ranges:
+        report.required("spec.cidrs", "at least one CIDR required")
+    if len(ranges) > 2:
+        why = "may only hold up to 2 values"
+        report.invalid("spec.cidrs", ranges, why)
+    if len(ranges) == 2 and all(map(is_network, ranges)) and (":" in ranges[0]) == (":" in ranges[1]):
+        why = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        report.invalid("spec.cidrs", ranges, why)
+    for index, one in enumerate(ranges):
+        if not is_network(one):
+            report.invalid(f"spec.cidrs[{index}]", one, NO_NETWORK)
+    if old is not None and ranges != ((old.get("spec") or {}).get("cidrs") or []):
+        report.invalid("spec.cidrs", ranges, "field is immutable")
 
 
-def endpoint_slice(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check an endpoint slice."""
-    kind = obj.get("addressType") or ""
-    if not kind:
-        report.required("addressType")
-    elif kind not in {"FQDN", "IPv4", "IPv6"}:
-        report.unsupported("addressType", kind, ["FQDN", "IPv4", "IPv6"])
-    for index, endpoint in enumerate(obj.get("endpoints") or []):
-        if not endpoint.get("addresses"):
-            report.required(f"endpoints[{index}].addresses", "must contain at least 1 address")
+def ip_address(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check an address that is in use by something."""
+    name = str((obj.get("metadata") or {}).get("name") or "")
+    if not is_address(name):
+        report.invalid("metadata.name", name, "must be a valid IP address")
+    elif str(ipaddress.ip_address(name)) != name:
+        report.invalid("metadata.name", name, f'must be in canonical form ("{ipaddress.ip_address(name)}")')
+    parent = (obj.get("spec") or {}).get("parentRef")
+    if parent is None:
+        report.required("spec.parentRef")
+        return
+    path = "spec.parentRef"
+    if parent.get("group"):
+        report.malformed(f"{path}.group", parent["group"], formats.subdomain(parent["group"]))
+    if not parent.get("resource"):
+        report.required(f"{path}.resource")
+    else:
+        report.malformed(f"{path}.resource", parent["resource"], formats.path_segment(parent["resource"]))
+    if not parent.get("name"):
+        report.required(f"{path}.name")
+    else:
+        report.malformed(f"{path}.name", parent["name"], formats.path_segment(parent["name"]))
+    if parent.get("namespace"):
+        report.malformed(f"{path}.namespace", parent["namespace"], formats.path_segment(parent["namespace"]))
     if old is not None:
-        report.unchanged("addressType", kind, old.get("addressType"))
+        before = (old.get("spec") or {}).get("parentRef")
+        if parent != before:
+            report.invalid(path, internal("ParentReference", parent), "field is immutable")

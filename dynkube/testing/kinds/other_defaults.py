@@ -74,9 +74,6 @@ def volume(obj: dict[str, Any]) -> None:
     spec.setdefault("volumeMode", "Filesystem")
     if isinstance(spec.get("hostPath"), dict):
         spec["hostPath"].setdefault("type", "")
-    if isinstance(spec.get("claimRef"), dict):
-        spec["claimRef"].setdefault("kind", "PersistentVolumeClaim")
-        spec["claimRef"].setdefault("apiVersion", "v1")
     obj.setdefault("status", {}).setdefault("phase", "Pending")
 
 
@@ -231,9 +228,56 @@ def limit_range(obj: dict[str, Any]) -> None:
         default = {**(item.get("max") or {}), **(item.get("default") or {})}
         if default:
             item["default"] = default
-        requests = {**default, **(item.get("min") or {}), **(item.get("defaultRequest") or {})}
+        requests = {**(item.get("min") or {}), **default, **(item.get("defaultRequest") or {})}
         if requests:
             item["defaultRequest"] = requests
+
+
+def node(obj: dict[str, Any]) -> None:
+    """Fill in a node: what it has can all be given away; its range of pod addresses is the first of several."""
+    spec = _spec(obj)
+    one, many = spec.get("podCIDR"), spec.get("podCIDRs")
+    if one and (not many or many[0] != one):
+        spec["podCIDRs"] = [one]
+    elif many:
+        spec["podCIDR"] = many[0]
+    status = obj.get("status")
+    if isinstance(status, dict) and status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = dict(status["capacity"])
+
+
+def ingress_class(obj: dict[str, Any]) -> None:
+    """Fill in where an ingress class finds its parameters."""
+    parameters = _spec(obj).get("parameters")
+    if isinstance(parameters, dict):
+        parameters.setdefault("scope", "Cluster")
+
+
+def flow_schema(obj: dict[str, Any]) -> None:
+    """Fill in a flow's precedence."""
+    spec = _spec(obj)
+    if not spec.get("matchingPrecedence"):
+        spec["matchingPrecedence"] = 1000
+
+
+def priority_level(obj: dict[str, Any]) -> None:
+    """Fill in a priority level's shares and queues."""
+    spec = _spec(obj)
+    exempt = spec.get("exempt")
+    if isinstance(exempt, dict):
+        exempt.setdefault("nominalConcurrencyShares", 0)
+        exempt.setdefault("lendablePercent", 0)
+    limited = spec.get("limited")
+    if not isinstance(limited, dict):
+        return
+    if limited.get("nominalConcurrencyShares") is None:
+        limited["nominalConcurrencyShares"] = 30
+    limited.setdefault("lendablePercent", 0)
+    queuing = (limited.get("limitResponse") or {}).get("queuing")
+    if isinstance(queuing, dict):
+        for key, value in (("handSize", 8), ("queues", 64), ("queueLengthLimit", 50)):
+            if not queuing.get(key):
+                queuing[key] = value
 
 
 BY_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
@@ -243,8 +287,12 @@ BY_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
     ("", "PersistentVolumeClaim"): claim,
     ("", "PersistentVolume"): volume,
     ("", "Endpoints"): endpoints,
+    ("", "Node"): node,
     ("", "LimitRange"): limit_range,
     ("discovery.k8s.io", "EndpointSlice"): endpoint_slice,
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"): flow_schema,
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): priority_level,
+    ("networking.k8s.io", "IngressClass"): ingress_class,
     ("networking.k8s.io", "NetworkPolicy"): network_policy,
     ("autoscaling", "HorizontalPodAutoscaler"): autoscaler,
     ("storage.k8s.io", "StorageClass"): storage_class,

@@ -1,13 +1,14 @@
-"""Rules of configuration, storage, RBAC and the small kinds."""
+"""Rules of configuration, RBAC and the small kinds."""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.kinds.pod_rules import NOT_NEGATIVE, one_of
+from dynkube.testing.kinds import selector_rules
+from dynkube.testing.kinds.container_rules import NOT_NEGATIVE
+from dynkube.testing.kinds.go_internal import internal
 from dynkube.testing.objects import formats, go_json
-from dynkube.testing.objects.quantities import parse
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 #: A config map or secret holds at most this many bytes.
 MAX_DATA = 1024 * 1024
 _IMMUTABLE = "field is immutable when `immutable` is set"
-_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_SHORTEST_SERIES, _LONGEST_WORD, _LONGEST_NOTE = 2, 128, 1024
 _RBAC = "rbac.authorization.k8s.io"
 #: Secret types, and the keys their data must have.
 _SECRET_KEYS = {
@@ -90,74 +91,6 @@ def _docker_config(encoded: str, path: str, report: Report) -> None:
         report.invalid(path, "<secret contents redacted>", str(error))
 
 
-def claim(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check a persistent volume claim."""
-    spec = obj.get("spec") or {}
-    modes = spec.get("accessModes") or []
-    if not modes:
-        report.required("spec.accessModes", "at least 1 access mode is required")
-    for mode in modes:
-        if mode not in _ACCESS_MODES:
-            report.unsupported("spec.accessModes", mode, _ACCESS_MODES)
-    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    if storage is None:
-        report.required("spec.resources[storage]")
-    elif parse(storage) <= 0:
-        report.invalid("spec.resources[storage]", storage, "must be greater than zero")
-    one_of(spec, "volumeMode", "spec", ("Block", "Filesystem"), report)
-    name = spec.get("storageClassName")
-    for problem in formats.subdomain(name) if name else []:
-        report.invalid("spec.storageClassName", name, problem)
-    if old is not None:
-        before = old.get("spec") or {}
-        bound = (old.get("status") or {}).get("phase") == "Bound"
-        free = {"resources", "volumeAttributesClassName"} if bound else set()
-        free |= set() if before.get("volumeName") else {"volumeName"}
-        if any(spec.get(key) != before.get(key) for key in {*spec, *before} - free):
-            why = "except resources.requests and volumeAttributesClassName for bound claims"
-            report.forbidden("spec", f"spec is immutable after creation {why}\n")
-
-
-def volume(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check a persistent volume."""
-    spec = obj.get("spec") or {}
-    modes = spec.get("accessModes") or []
-    if not modes:
-        report.required("spec.accessModes")
-    for mode in modes:
-        if mode not in _ACCESS_MODES:
-            report.unsupported("spec.accessModes", mode, _ACCESS_MODES)
-    capacity = spec.get("capacity")
-    if not capacity:
-        report.required("spec.capacity")
-    if set(capacity or ()) != {"storage"}:
-        report.unsupported("spec.capacity", capacity, ["storage"])
-    one_of(spec, "persistentVolumeReclaimPolicy", "spec", ("Delete", "Recycle", "Retain"), report)
-    known = {
-        "accessModes",
-        "capacity",
-        "claimRef",
-        "mountOptions",
-        "nodeAffinity",
-        "persistentVolumeReclaimPolicy",
-        "storageClassName",
-        "volumeAttributesClassName",
-        "volumeMode",
-    }
-    sources = [key for key in spec if key not in known]
-    if not sources:
-        report.required("spec", "must specify a volume type")
-    for extra in sources[1:]:
-        report.forbidden(f"spec.{extra}", "may not specify more than 1 volume type")
-    if old is not None:
-        before = old.get("spec") or {}
-        for key in sources:
-            if spec.get(key) != before.get(key):
-                report.forbidden(
-                    "spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation\n"
-                )
-
-
 def role(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
     """Check a (cluster) role's rules."""
     namespaced = obj.get("kind") == "Role"
@@ -177,6 +110,21 @@ def role(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> No
             report.required(f"{path}.apiGroups", "resource rules must supply at least one api group")
         if not rule.get("resources"):
             report.required(f"{path}.resources", "resource rules must supply at least one resource")
+    _aggregation(obj.get("aggregationRule"), report)
+
+
+def _aggregation(rule: dict[str, Any] | None, report: Report) -> None:
+    if rule is None:
+        return
+    selectors = rule.get("clusterRoleSelectors") or []
+    if not selectors:
+        why = "at least one clusterRoleSelector required if aggregationRule is non-nil"
+        report.required("aggregationRule.clusterRoleSelectors", why)
+    for index, one in enumerate(selectors):
+        path = f"aggregationRule.clusterRoleSelectors[{index}]"
+        selector_rules.selector(one, path, report)
+        if not selector_rules.readable(one):
+            report.invalid(path, None, "invalid label selector.")
 
 
 def binding(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -195,7 +143,7 @@ def binding(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> 
     for index, subject in enumerate(obj.get("subjects") or []):
         _subject(subject, f"subjects[{index}]", obj.get("kind") == "ClusterRoleBinding", report)
     if old is not None and ref != old.get("roleRef"):
-        report.invalid("roleRef", ref, "cannot change roleRef")
+        report.invalid("roleRef", internal("RoleRef", ref), "cannot change roleRef")
 
 
 def _subject(subject: dict[str, Any], path: str, cluster: bool, report: Report) -> None:
@@ -217,18 +165,6 @@ def _subject(subject: dict[str, Any], path: str, cluster: bool, report: Report) 
         report.unsupported(f"{path}.kind", kind or "", ["ServiceAccount", "User", "Group"])
 
 
-def storage_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check a storage class."""
-    if not obj.get("provisioner"):
-        report.required("provisioner")
-    one_of(obj, "reclaimPolicy", "", ("Delete", "Retain"), report)
-    if old is not None:
-        for key in ("parameters", "provisioner", "reclaimPolicy"):
-            if (obj.get(key) or None) != (old.get(key) or None):
-                report.forbidden(key, f"updates to {key} are forbidden.")
-        report.unchanged("volumeBindingMode", obj.get("volumeBindingMode"), old.get("volumeBindingMode"))
-
-
 def priority_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a priority class."""
     name, value = str((obj.get("metadata") or {}).get("name", "")), obj.get("value", 0)
@@ -237,6 +173,11 @@ def priority_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Repo
         report.forbidden("metadata.name", why + " is not a known system priority class")
     elif value > 1_000_000_000 and not name.startswith("system-"):
         report.forbidden("value", "maximum allowed value of a user defined priority is 1000000000")
+    policy = obj.get("preemptionPolicy")
+    if old is None and not policy:
+        report.required("preemptionPolicy")
+    elif old is None and policy not in {"PreemptLowerPriority", "Never"}:
+        report.unsupported("preemptionPolicy", policy, ("PreemptLowerPriority", "Never"))
     if old is not None and value != old.get("value", 0):
         report.forbidden("value", "may not be changed in an update.")
     if old is not None:
@@ -255,46 +196,77 @@ def lease(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> N
 
 def new_event(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check an event of events.k8s.io: it must say who reports what, and when."""
-    event(obj, old, report)
-    if old is not None:
-        return
-    if not obj.get("eventTime"):
-        report.required("eventTime")
-    if not obj.get("reportingController"):
-        report.required("reportingController")
-    else:
-        for problem in formats.qualified_name(obj["reportingController"]):
-            report.invalid("reportingController", obj["reportingController"], problem)
-    for key in ("reportingInstance", "action", "reason"):
-        if not obj.get(key):
-            report.required(key)
-    if obj.get("type") not in {"Normal", "Warning"}:
-        report.invalid("type", "", f"has invalid value: {obj.get('type') or ''}")
+    _event(obj, old, report, new=True)
 
 
-def event(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
-    """Check that an event lives in the namespace of what it is about."""
+def event(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check an event of the core group."""
+    _event(obj, old, report, new=False)
+
+
+def _event(obj: dict[str, Any], old: dict[str, Any] | None, report: Report, *, new: bool) -> None:
     target = obj.get("involvedObject") or obj.get("regarding") or {}
     where, here = target.get("namespace") or "", (obj.get("metadata") or {}).get("namespace") or ""
-    field = "involvedObject.namespace"
-    if (where and where != here) or (not where and here not in {"default", "kube-system"}):
-        report.invalid(field, where, "does not match event.namespace")
-
-
-def namespace(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check that a namespace that lives says so."""
-    phase = (obj.get("status") or {}).get("phase") or ""
-    if old is not None and "deletionTimestamp" not in obj["metadata"] and phase != "Active":
-        report.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")
-
-
-def runtime_class(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check a runtime class: its handler is a label and stays what it is."""
-    handler = obj.get("handler") or ""
-    for problem in formats.label(handler):
-        report.invalid("handler", handler, problem)
+    timed = bool(obj.get("eventTime"))
+    if where:
+        # Events with a time of their own may be about what is elsewhere.
+        elsewhere = not timed and where != here
+    else:
+        elsewhere = here not in {"default", "kube-system"} if timed else here not in {"", "default"}
+    if elsewhere:
+        report.invalid("involvedObject.namespace", where, "does not match event.namespace")
+    if timed:
+        _reporter(obj, report)
+    if not new:
+        return
+    if old is None and not timed:
+        report.required("eventTime")
+    if old is None and obj.get("type") not in {"Normal", "Warning"}:
+        report.invalid("type", "", f"has invalid value: {obj.get('type') or ''}")
+    series = obj.get("series")
+    if series is not None:
+        if (series.get("count") or 0) < _SHORTEST_SERIES:
+            report.invalid("series.count", "", f"should be at least {_SHORTEST_SERIES}")
+        if not series.get("lastObservedTime"):
+            report.required("series.lastObservedTime")
     if old is not None:
-        report.unchanged("handler", handler, old.get("handler"))
+        _same_event(obj, old, report)
+
+
+def _same_event(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
+    """Check that an update only tells how often something happened: all else of an event stays what it is."""
+    about, before = obj.get("regarding") or {}, old.get("regarding") or {}
+    if about != before:
+        report.invalid("involvedObject", internal("ObjectReference", about), "field is immutable")
+    for key, shown in (
+        ("reason", "reason"),
+        ("note", "message"),
+        ("type", "type"),
+        ("eventTime", "eventTime"),
+        ("action", "action"),
+        ("related", "related"),
+        ("reportingController", "reportingController"),
+        ("reportingInstance", "reportingInstance"),
+    ):
+        nothing = None if key in {"eventTime", "related"} else ""
+        report.unchanged(shown, obj.get(key) or nothing, old.get(key) or nothing)
+
+
+def _reporter(obj: dict[str, Any], report: Report) -> None:
+    """Check who reports an event, what was done and why: whatever has a time of its own must say that."""
+    name = "reportingController" if "regarding" in obj else "reportingComponent"
+    reporter = obj.get(name) or ""
+    if not reporter:
+        report.required(name)
+    report.malformed(name, reporter, formats.qualified_name(reporter))
+    for key in ("reportingInstance", "action", "reason"):
+        value = obj.get(key) or ""
+        if not value:
+            report.required(key)
+        if len(value) > _LONGEST_WORD:
+            report.invalid(key, "", f"can have at most {_LONGEST_WORD} characters")
+    if len(obj.get("note") or obj.get("message") or "") > _LONGEST_NOTE:
+        report.invalid("message", "", f"can have at most {_LONGEST_NOTE} characters")
 
 
 def api_service(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
@@ -308,6 +280,7 @@ def api_service(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report
         report.required("spec.group", "only v1 may have an empty group and it better be legacy kube")
     for problem in formats.subdomain(group) if group else []:
         report.invalid("spec.group", group, problem)
+    report.malformed("spec.version", version, formats.label_1035(version))
     for key, most in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
         if not 0 < (spec.get(key) or 0) <= most:
             report.invalid(f"spec.{key}", spec.get(key) or 0, f"must be positive and less than {most}")
@@ -319,5 +292,8 @@ def api_service(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report
     for key in ("namespace", "name"):
         if not service.get(key):
             report.required(f"spec.service.{key}")
+    port = service.get("port")
+    for problem in formats.port_number(port) if port is not None else []:
+        report.invalid("spec.service.port", port, f"port is not valid: {problem}")
     if insecure and spec.get("caBundle"):
         report.invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _FILE_MODE = 0o644
 #: A tag or digest behind the last slash of an image reference.
 _TAG = re.compile(r"(?::(?P<tag>[\w][\w.-]*))?(?P<digest>@.+)?$")
+#: What is an image reference at all: for others nobody asks which tag is meant.
+_IMAGE = re.compile(r"[a-zA-Z0-9][\w./:\-]*(@[\w+.:\-]+)?|")
 
 
 def pod_spec(spec: dict[str, Any]) -> None:
@@ -37,6 +39,8 @@ def pod_spec(spec: dict[str, Any]) -> None:
 
 def pull_policy(image: str) -> str:
     """Return the default imagePullPolicy: Always for ``latest`` (said or meant), IfNotPresent for the rest."""
+    if not _IMAGE.fullmatch(image):
+        return "IfNotPresent"
     name = image.rpartition("/")[2]
     found = _TAG.search(name)
     tag, digest = (found["tag"], found["digest"]) if found else (None, None)
@@ -60,8 +64,8 @@ def probe(value: dict[str, Any]) -> None:
     ):
         if not value.get(key):
             value[key] = default
-    if isinstance(value.get("grpc"), dict):
-        value["grpc"].setdefault("service", "")
+    if isinstance(value.get("grpc"), dict) and value["grpc"].get("service") is None:
+        value["grpc"]["service"] = ""
 
 
 def http_get(value: dict[str, Any]) -> None:
@@ -90,6 +94,22 @@ def _field_selector(value: dict[str, Any]) -> None:
 
 def _host_path(value: dict[str, Any]) -> None:
     value.setdefault("type", "")
+
+
+def _image(value: dict[str, Any]) -> None:
+    if not value.get("pullPolicy"):
+        value["pullPolicy"] = pull_policy(value.get("reference") or "")
+
+
+def _on_condition(value: dict[str, Any]) -> None:
+    if not value.get("status"):
+        value["status"] = "True"
+
+
+def _exact_request(value: dict[str, Any]) -> None:
+    value.setdefault("allocationMode", "ExactCount")
+    if value["allocationMode"] == "ExactCount":
+        value.setdefault("count", 1)
 
 
 def _divisor(value: dict[str, Any]) -> None:
@@ -122,7 +142,10 @@ BY_TYPE: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "ProjectedVolumeSource": _mode,
     "ServiceAccountTokenProjection": _expiration,
     "ObjectFieldSelector": _field_selector,
+    "ExactDeviceRequest": _exact_request,
     "HostPathVolumeSource": _host_path,
+    "ImageVolumeSource": _image,
+    "PodFailurePolicyOnPodConditionsPattern": _on_condition,
     "ResourceFieldSelector": _divisor,
     "PersistentVolumeClaimTemplate": _claim_template,
 }

@@ -1,271 +1,169 @@
-"""Rules of pod specs, wherever they stand (``pkg/apis/core/v1/validation``)."""
+"""Rules of pod specs, wherever they stand (``pkg/apis/core/validation``)."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from dynkube.testing.kinds import container_rules, security_rules, selector_rules, volume_rules
+from dynkube.testing.kinds.addresses import NO_ADDRESS, is_address
+from dynkube.testing.kinds.container_rules import NOT_NEGATIVE, not_negative, one_of
+from dynkube.testing.kinds.pod_update_rules import pod_resize, pod_update
 from dynkube.testing.objects import formats, metadata_rules
-from dynkube.testing.objects.quantities import parse
 from dynkube.testing.objects.report import quote
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
 
-_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_RESTARTS = ("Always", "Never", "OnFailure")
-_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
-_EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+_RESTARTS = ("Always", "OnFailure", "Never")
+_CONTAINER_RESTARTS = ("Always", "Never", "OnFailure")
+_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_SYSTEMS = ("linux", "windows")
+_LONGEST_GRACE = 30
+_NAME_SERVERS, _SEARCHES, _SEARCH_LENGTH = 3, 32, 2048
 _NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources", "resizePolicy")
-NOT_NEGATIVE = "must be greater than or equal to 0"
-_MUTABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
 
 
-def not_negative(spec: dict[str, Any], key: str, path: str, report: Report) -> None:
-    """Check that a number, if given, is not below zero."""
-    value = spec.get(key)
-    if isinstance(value, int) and value < 0:
-        report.invalid(f"{path}.{key}", value, NOT_NEGATIVE)
+def pod_spec(spec: dict[str, Any], path: str, report: Report, *, pod: str = "") -> None:
+    """Check a PodSpec; ``pod`` is the name of the pod it belongs to, "" in templates."""
+    volumes = volume_rules.pod_volumes(spec.get("volumes") or [], f"{path}.volumes", pod, report)
+    _projected_tokens(spec, f"{path}.volumes", report)
+    _containers(spec, path, volumes, report)
+    one_of(spec, "restartPolicy", path, _RESTARTS, report)
+    one_of(spec, "dnsPolicy", path, _DNS_POLICIES, report)
+    metadata_rules.check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector", report)
+    security_rules.pod_security(spec, path, report)
+    selector_rules.affinity(spec.get("affinity") or {}, f"{path}.affinity", report)
+    _dns(spec, path, report)
+    for index, gate in enumerate(spec.get("readinessGates") or []):
+        kind = gate.get("conditionType") or ""
+        report.malformed(f"{path}.readinessGates[{index}].conditionType", kind, formats.qualified_name(kind))
+    _scheduling_gates(spec.get("schedulingGates") or [], f"{path}.schedulingGates", report)
+    constraints = spec.get("topologySpreadConstraints") or []
+    selector_rules.spread_constraints(constraints, f"{path}.topologySpreadConstraints", report)
+    _names(spec, path, report)
+    selector_rules.tolerations(spec.get("tolerations") or [], f"{path}.tolerations", report)
+    _host_aliases(spec.get("hostAliases") or [], f"{path}.hostAliases", report)
+    for key in ("priorityClassName", "runtimeClassName"):
+        if spec.get(key):
+            report.malformed(f"{path}.{key}", spec[key], formats.subdomain(spec[key]))
+    one_of(spec, "preemptionPolicy", path, ("Never", "PreemptLowerPriority"), report)
+    if spec.get("overhead"):
+        container_rules.resources({"limits": spec["overhead"]}, f"{path}.overhead", report)
+    system = spec.get("os")
+    if system is not None and not system.get("name"):
+        report.required(f"{path}.os.name")
+    elif system is not None and system["name"] not in _SYSTEMS:
+        report.unsupported(f"{path}.os", system["name"], _SYSTEMS)
 
 
-def one_of(spec: dict[str, Any], key: str, path: str, known: tuple[str, ...], report: Report) -> None:
-    """Check that a word, if given, is one of a closed list."""
-    value = spec.get(key)
-    if value is not None and value not in known:
-        report.unsupported(f"{path}.{key}", value, known)
+def _projected_tokens(spec: dict[str, Any], path: str, report: Report) -> None:
+    if spec.get("serviceAccountName"):
+        return
+    for index, volume in enumerate(spec.get("volumes") or []):
+        for number, source in enumerate((volume.get("projected") or {}).get("sources") or []):
+            if source.get("serviceAccountToken") is not None:
+                where = f"{path}[{index}].projected.sources[{number}].serviceAccountToken"
+                report.forbidden(where, "must not be specified when serviceAccountName is not set")
 
 
-def pod_spec(spec: dict[str, Any], path: str, report: Report) -> None:
-    """Check a PodSpec."""
-    volumes = _volumes(spec.get("volumes") or [], f"{path}.volumes", report)
+def _containers(spec: dict[str, Any], path: str, volumes: dict[str, Any], report: Report) -> None:
     names: set[str] = set()
+    host_network = bool(spec.get("hostNetwork"))
+    grace = spec.get("terminationGracePeriodSeconds")
+    grace = _LONGEST_GRACE if grace is None else grace
     containers = spec.get("containers") or []
     if not containers:
         report.required(f"{path}.containers")
     for index, container in enumerate(containers):
-        _container(container, f"{path}.containers[{index}]", names, volumes, report)
+        here = f"{path}.containers[{index}]"
+        container_rules.common(container, here, volumes, report, host_network=host_network)
+        _unique(container, here, names, report)
+        container_rules.running(container, here, grace, report)
+    container_rules.host_ports(containers, f"{path}.containers", report)
+    starting: set[str] = set()
     for index, container in enumerate(spec.get("initContainers") or []):
-        _container(container, f"{path}.initContainers[{index}]", names, volumes, report)
-    one_of(spec, "restartPolicy", path, _RESTARTS, report)
-    one_of(spec, "dnsPolicy", path, _DNS_POLICIES, report)
-    metadata_rules.check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector", report)
-    if spec.get("serviceAccountName"):
-        for problem in formats.subdomain(spec["serviceAccountName"]):
-            report.invalid(f"{path}.serviceAccountName", spec["serviceAccountName"], problem)
-    if spec.get("nodeName"):
-        for problem in formats.subdomain(spec["nodeName"]):
-            report.invalid(f"{path}.nodeName", spec["nodeName"], problem)
+        here = f"{path}.initContainers[{index}]"
+        container_rules.common(container, here, volumes, report, host_network=host_network)
+        one_of(container, "restartPolicy", here, _CONTAINER_RESTARTS, report)
+        if container.get("name") in names:
+            report.duplicate(f"{here}.name", container["name"])
+        _unique(container, here, starting, report)
+        if container.get("restartPolicy") == "Always":
+            container_rules.running(container, here, grace, report)
+        else:
+            container_rules.starting(container, here, report)
+        container_rules.host_ports([container], f"{path}.initContainers", report)
+
+
+def _unique(container: dict[str, Any], path: str, names: set[str], report: Report) -> None:
+    name = container.get("name") or ""
+    if name in names:
+        report.duplicate(f"{path}.name", name)
+    elif name:
+        names.add(name)
+
+
+def _dns(spec: dict[str, Any], path: str, report: Report) -> None:
+    config, here = spec.get("dnsConfig"), f"{path}.dnsConfig"
+    if spec.get("dnsPolicy") == "None":
+        if config is None:
+            why = "must provide `dnsConfig` when `dnsPolicy` is None"
+            report.required(here, why)
+            return
+        if not config.get("nameservers"):
+            report.required(f"{here}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+    if config is None:
+        return
+    servers, searches = config.get("nameservers") or [], config.get("searches") or []
+    if len(servers) > _NAME_SERVERS:
+        why = f"must not have more than {_NAME_SERVERS} nameservers"
+        report.invalid(f"{here}.nameservers", servers, why)
+    for index, server in enumerate(servers):
+        if not is_address(server):
+            report.invalid(f"{here}.nameservers[{index}]", server, NO_ADDRESS)
+    if len(searches) > _SEARCHES:
+        report.invalid(f"{here}.searches", searches, f"must not have more than {_SEARCHES} search paths")
+    if len(" ".join(searches)) > _SEARCH_LENGTH:
+        why = "must not have more than 2048 characters (including spaces) in the search list"
+        report.invalid(f"{here}.searches", searches, why)
+    for index, search in enumerate(searches):
+        if search != ".":
+            name = search.removesuffix(".")
+            report.malformed(f"{here}.searches[{index}]", name, formats.underscored_subdomain(name))
+    for index, option in enumerate(config.get("options") or []):
+        if not option.get("name"):
+            report.required(f"{here}.options[{index}]", "must not be empty")
+
+
+def _scheduling_gates(gates: list[dict[str, Any]], path: str, report: Report) -> None:
+    names: set[str] = set()
+    for index, gate in enumerate(gates):
+        name = gate.get("name") or ""
+        report.malformed(f"{path}[{index}]", name, formats.qualified_name(name))
+        if name in names:
+            report.duplicate(f"{path}[{index}]", name)
+        names.add(name)
+
+
+def _names(spec: dict[str, Any], path: str, report: Report) -> None:
+    for key in ("serviceAccountName", "nodeName"):
+        if spec.get(key):
+            report.malformed(f"{path}.{key}", spec[key], formats.subdomain(spec[key]))
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= 2**31 - 1:
         report.invalid(f"{path}.activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive")
     for key in ("hostname", "subdomain"):
         if spec.get(key):
-            for problem in formats.label(spec[key]):
-                report.invalid(f"{path}.{key}", spec[key], problem)
-    _tolerations(spec.get("tolerations") or [], f"{path}.tolerations", report)
-    _identities(spec, path, ("runAsUser", "runAsGroup", "fsGroup"), report)
+            report.malformed(f"{path}.{key}", spec[key], formats.label(spec[key]))
 
 
-def _identities(owner: dict[str, Any], path: str, keys: tuple[str, ...], report: Report) -> None:
-    """Check the numbers of users and groups a pod or container runs as."""
-    context = owner.get("securityContext") or {}
-    found = [(f"{path}.securityContext.{key}", context[key]) for key in keys if context.get(key) is not None]
-    groups = context.get("supplementalGroups") or []
-    found += [(f"{path}.securityContext.supplementalGroups[{index}]", one) for index, one in enumerate(groups)]
-    for where, number in found:
-        if not 0 <= number <= 2**31 - 1:
-            report.invalid(where, number, "must be between 0 and 2147483647, inclusive")
-
-
-def _tolerations(tolerations: list[dict[str, Any]], path: str, report: Report) -> None:
-    for index, toleration in enumerate(tolerations):
-        here = f"{path}[{index}]"
-        if toleration.get("key"):
-            for problem in formats.qualified_name(toleration["key"]):
-                report.invalid(f"{here}.key", toleration["key"], problem)
-        elif toleration.get("operator") != "Exists":
-            why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
-            report.invalid(f"{here}.operator", toleration.get("operator", ""), why)
-        if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
-            why = "effect must be 'NoExecute' when `tolerationSeconds` is set"
-            report.invalid(f"{here}.effect", toleration.get("effect", ""), why)
-        if toleration.get("operator") == "Exists" and toleration.get("value"):
-            why = "value must be empty when `operator` is 'Exists'"
-            report.invalid(f"{here}.operator", toleration, why)
-        one_of(toleration, "effect", here, _EFFECTS, report)
-
-
-def _volumes(volumes: list[dict[str, Any]], path: str, report: Report) -> set[str]:
-    names: set[str] = set()
-    for index, volume in enumerate(volumes):
-        here = f"{path}[{index}]"
-        name = volume.get("name") or ""
-        if not name:
-            report.required(f"{here}.name")
-        for problem in formats.label(name) if name else []:
-            report.invalid(f"{here}.name", name, problem)
-        if name in names:
-            report.duplicate(f"{here}.name", name)
-        names.add(name)
-        sources = [key for key in volume if key != "name"]
-        for extra in sources[1:]:
-            report.forbidden(f"{here}.{extra}", "may not specify more than 1 volume type")
-        if not sources:
-            report.required(here, "must specify a volume type")
-        if "secret" in volume and not (volume["secret"] or {}).get("secretName"):
-            report.required(f"{here}.secret.secretName")
-        if "configMap" in volume and not (volume["configMap"] or {}).get("name"):
-            report.required(f"{here}.configMap.name")
-        if "persistentVolumeClaim" in volume and not (volume["persistentVolumeClaim"] or {}).get("claimName"):
-            report.required(f"{here}.persistentVolumeClaim.claimName")
-        if "hostPath" in volume:
-            host_path(volume["hostPath"] or {}, f"{here}.hostPath", report)
-    return names
-
-
-def host_path(source: dict[str, Any], path: str, report: Report) -> None:
-    """Check a path on a node."""
-    where = source.get("path") or ""
-    if not where:
-        report.required(f"{path}.path")
-    elif ".." in where.split("/"):
-        report.invalid(f"{path}.path", where, "must not contain '..'")
-
-
-def _container(container: dict[str, Any], path: str, names: set[str], volumes: set[str], report: Report) -> None:
-    name = container.get("name") or ""
-    if not name:
-        report.required(f"{path}.name")
-    for problem in formats.label(name) if name else []:
-        report.invalid(f"{path}.name", name, problem)
-    if name in names:
-        report.duplicate(f"{path}.name", name)
-    names.add(name)
-    image = container.get("image") or ""
-    if not image:
-        report.required(f"{path}.image")
-    elif image != image.strip():
-        report.invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
-    one_of(container, "terminationMessagePolicy", path, _MESSAGE_POLICIES, report)
-    _ports(container.get("ports") or [], f"{path}.ports", report)
-    _environment(container.get("env") or [], f"{path}.env", report)
-    _mounts(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes, report)
-    one_of(container, "imagePullPolicy", path, _PULL_POLICIES, report)
-    for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if isinstance(container.get(kind), dict):
-            _probe(container[kind], f"{path}.{kind}", report)
-    resources(container.get("resources") or {}, f"{path}.resources", report)
-    _identities(container, path, ("runAsUser", "runAsGroup"), report)
-
-
-def _ports(ports: list[dict[str, Any]], path: str, report: Report) -> None:
-    names: set[str] = set()
-    for index, port in enumerate(ports):
-        here = f"{path}[{index}]"
-        name = port.get("name")
-        if name:
-            for problem in formats.port_name(name):
-                report.invalid(f"{here}.name", name, problem)
-            if name in names:
-                report.duplicate(f"{here}.name", name)
-            names.add(name)
-        number = port.get("containerPort") or 0
-        if not number:
-            report.required(f"{here}.containerPort")
-        for problem in formats.port_number(number) if number else []:
-            report.invalid(f"{here}.containerPort", number, problem)
-        for problem in formats.port_number(port["hostPort"]) if port.get("hostPort") else []:
-            report.invalid(f"{here}.hostPort", port["hostPort"], problem)
-        one_of(port, "protocol", here, _PROTOCOLS, report)
-
-
-def _environment(variables: list[dict[str, Any]], path: str, report: Report) -> None:
-    for index, variable in enumerate(variables):
-        here = f"{path}[{index}]"
-        name = variable.get("name") or ""
-        if not name:
-            report.required(f"{here}.name")
-        for problem in formats.environment_name(name) if name else []:
-            report.invalid(f"{here}.name", name, problem)
-        source = variable.get("valueFrom")
-        if source is not None:
-            if not source:
-                why = "must specify one of: `configMapKeyRef`, `fieldRef`, `fileKeyRef`, "
-                why += "`resourceFieldRef` or `secretKeyRef`"
-                report.invalid(f"{here}.valueFrom", "", why)
-                continue
-            _source(source, f"{here}.valueFrom", report)
-            if variable.get("value"):
-                report.invalid(f"{here}.valueFrom", "", "may not be specified when `value` is not empty")
-            elif len(source) > 1:
-                report.invalid(f"{here}.valueFrom", "", "may not have more than one field specified at a time")
-
-
-def _source(source: dict[str, Any], path: str, report: Report) -> None:
-    """Check what a variable's value is taken from."""
-    for kind in ("configMapKeyRef", "secretKeyRef"):
-        reference = source.get(kind)
-        if reference is None:
-            continue
-        for problem in formats.subdomain(reference.get("name") or ""):
-            report.invalid(f"{path}.{kind}.name", reference.get("name") or "", problem)
-        if not reference.get("key"):
-            report.required(f"{path}.{kind}.key")
-
-
-def _mounts(mounts: list[dict[str, Any]], path: str, volumes: set[str], report: Report) -> None:
-    paths: set[str] = set()
-    for index, mount in enumerate(mounts):
-        here = f"{path}[{index}]"
-        name, where = mount.get("name") or "", mount.get("mountPath") or ""
-        if not name:
-            report.required(f"{here}.name")
-        elif name not in volumes:
-            report.not_found(f"{here}.name", name)
-        if not where:
-            report.required(f"{here}.mountPath")
-        if where in paths:
-            report.invalid(f"{here}.mountPath", where, "must be unique")
-        paths.add(where)
-
-
-def _probe(probe: dict[str, Any], path: str, report: Report) -> None:
-    handlers = [key for key in ("exec", "grpc", "httpGet", "tcpSocket") if probe.get(key) is not None]
-    if not handlers:
-        report.required(path, "must specify a handler type")
-    for extra in handlers[1:]:
-        report.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
-    for kind in ("httpGet", "tcpSocket", "grpc"):
-        if probe.get(kind) is not None:
-            _probe_port(probe[kind].get("port", 0), f"{path}.{kind}.port", report)
-    if probe.get("exec") is not None and not probe["exec"].get("command"):
-        report.required(f"{path}.exec.command")
-    for key in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
-        not_negative(probe, key, path, report)
-
-
-def _probe_port(port: Any, path: str, report: Report) -> None:
-    for problem in formats.port_name(port) if isinstance(port, str) else formats.port_number(port):
-        report.invalid(path, port, problem)
-
-
-def resources(found: dict[str, Any], path: str, report: Report) -> None:
-    """Check limits and requests of a container."""
-    limits, requests = found.get("limits") or {}, found.get("requests") or {}
-    for kind, values in (("limits", limits), ("requests", requests)):
-        for name, value in values.items():
-            if parse(value) < Decimal(0):
-                report.invalid(f"{path}.{kind}[{name}]", value, NOT_NEGATIVE)
-    for name, value in requests.items():
-        limit = limits.get(name)
-        if limit is not None and parse(value) > parse(limit):
-            report.invalid(f"{path}.requests", value, f"must be less than or equal to {name} limit of {limit}")
+def _host_aliases(aliases: list[dict[str, Any]], path: str, report: Report) -> None:
+    for index, alias in enumerate(aliases):
+        here, address = f"{path}[{index}]", alias.get("ip") or ""
+        if not is_address(address):
+            report.invalid(f"{here}.ip", address, NO_ADDRESS)
+        for number, name in enumerate(alias.get("hostnames") or []):
+            report.malformed(f"{here}.hostnames[{number}]", name, formats.subdomain(name))
 
 
 def template(value: dict[str, Any] | None, path: str, report: Report) -> None:
@@ -274,30 +172,49 @@ def template(value: dict[str, Any] | None, path: str, report: Report) -> None:
     metadata = found.get("metadata") or {}
     metadata_rules.check_labels(metadata.get("labels"), f"{path}.labels", report)
     for key in metadata.get("annotations") or {}:
-        for problem in formats.qualified_name(key.lower()):
-            report.invalid(f"{path}.annotations", key, problem)
+        report.malformed(f"{path}.annotations", key, formats.qualified_name(key.lower()))
     pod_spec(found.get("spec") or {}, f"{path}.spec", report)
+    if (found.get("spec") or {}).get("ephemeralContainers"):
+        report.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
+
+
+def pod_template(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
+    """Check a pod template that is an object of its own."""
+    template(obj.get("template"), "template", report)
 
 
 def pod(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a pod and what an update changes of it."""
-    pod_spec(obj.get("spec") or {}, "spec", report)
-    if old is None and (obj.get("spec") or {}).get("ephemeralContainers"):
-        report.forbidden("spec.ephemeralContainers", "cannot be set on create")
-    if old is not None:
-        _pod_update(obj.get("spec") or {}, old.get("spec") or {}, report)
+    spec, name = obj.get("spec") or {}, str((obj.get("metadata") or {}).get("name") or "")
+    pod_spec(spec, "spec", report, pod=name)
+    if old is None:
+        if spec.get("ephemeralContainers"):
+            report.forbidden("spec.ephemeralContainers", "cannot be set on create")
+        if spec.get("nodeName") and spec.get("schedulingGates"):
+            report.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
+    else:
+        pod_update(spec, old.get("spec") or {}, report)
+
+
+def resize(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
+    """Check what a write of the subresource changes: cpu and memory of containers, within the pod's class."""
+    spec, before = obj.get("spec") or {}, old.get("spec") or {}
+    pod_spec(spec, "spec", report, pod=str(obj["metadata"].get("name") or ""))
+    pod_resize(spec, before, report)
 
 
 def ephemeral_containers(obj: dict[str, Any], old: dict[str, Any], report: Report) -> None:
     """Check the one thing a write of the subresource may do: add ephemeral containers."""
     spec, path = obj.get("spec") or {}, "spec.ephemeralContainers"
-    volumes = {volume.get("name", "") for volume in spec.get("volumes") or []}
+    volumes = {volume.get("name", ""): volume for volume in spec.get("volumes") or []}
     regular = {c.get("name", "") for kind in ("containers", "initContainers") for c in spec.get(kind) or []}
     names = set(regular)
     found = spec.get("ephemeralContainers") or []
     for index, container in enumerate(found):
         here = f"{path}[{index}]"
-        _container({k: v for k, v in container.items() if k not in _NOT_EPHEMERAL}, here, names, volumes, report)
+        plain = {key: value for key, value in container.items() if key not in _NOT_EPHEMERAL}
+        container_rules.common(plain, here, volumes, report, host_network=bool(spec.get("hostNetwork")))
+        _unique(container, here, names, report)
         target = container.get("targetContainerName")
         if target and target not in regular:
             report.not_found(f"{here}.targetContainerName", target)
@@ -313,26 +230,14 @@ def ephemeral_containers(obj: dict[str, Any], old: dict[str, Any], report: Repor
             report.forbidden(path, f"{who} changed\n")
 
 
-def _pod_update(spec: dict[str, Any], old: dict[str, Any], report: Report) -> None:
-    for kind in ("containers", "initContainers"):
-        if len(spec.get(kind) or []) != len(old.get(kind) or []):
-            report.forbidden(f"spec.{kind}", "pod updates may not add or remove containers")
-            return
-    if any(toleration not in (spec.get("tolerations") or []) for toleration in old.get("tolerations") or []):
-        why = "existing toleration can not be modified except its tolerationSeconds"
-        report.forbidden("spec.tolerations", why)
-        return
-    if _fixed(spec) != _fixed(old):
-        report.forbidden("spec", _MUTABLE + "\n")
-
-
-def _fixed(spec: dict[str, Any]) -> dict[str, Any]:
-    free = {"activeDeadlineSeconds", "tolerations", "schedulingGates", "terminationGracePeriodSeconds"}
-    rest = {key: value for key, value in spec.items() if key not in free}
-    for kind in ("containers", "initContainers"):
-        if kind in rest:
-            rest[kind] = [{k: v for k, v in c.items() if k not in {"image", "resizePolicy"}} for c in rest[kind]]
-    if spec.get("schedulingGates"):
-        rest.pop("nodeSelector", None)
-        rest.pop("affinity", None)
-    return rest
+__all__ = [
+    "NOT_NEGATIVE",
+    "ephemeral_containers",
+    "not_negative",
+    "one_of",
+    "pod",
+    "pod_spec",
+    "pod_template",
+    "resize",
+    "template",
+]

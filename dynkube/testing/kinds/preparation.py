@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 #: Seconds a pod may stay on a node that is gone, added by the DefaultTolerationSeconds admission plug-in.
 _TOLERATION_SECONDS = 300
-_SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
 
-def _quality(spec: dict[str, Any]) -> str:
+def quality(spec: dict[str, Any]) -> str:
     """Return a pod's QoS class from the cpu and memory its containers ask for."""
     containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
     guaranteed = bool(containers)
@@ -40,23 +39,43 @@ def _quality(spec: dict[str, Any]) -> str:
     return "Guaranteed" if guaranteed else "Burstable" if burstable else "BestEffort"
 
 
+def resized(obj: dict[str, Any], old: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the containers of a pod with the resources a resize asks for; other containers are kept, to be refused."""
+    before = {container.get("name"): container for container in (old.get("spec") or {}).get("containers") or []}
+    found = []
+    for container in (obj.get("spec") or {}).get("containers") or []:
+        kept = copy.deepcopy(before.get(container.get("name"), container))
+        for key in ("resources", "resizePolicy"):
+            if key in container:
+                kept[key] = copy.deepcopy(container[key])
+            else:
+                kept.pop(key, None)
+        found.append(kept)
+    return found
+
+
 def create_pod(obj: dict[str, Any], _others: Others) -> None:
     """Give a new pod its status, priority and default tolerations."""
     spec = obj.setdefault("spec", {})
     if spec.get("terminationGracePeriodSeconds", 0) < 0:
         spec["terminationGracePeriodSeconds"] = 1
-    obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+    obj["status"] = {"phase": "Pending", "qosClass": quality(spec)}
     if spec.get("schedulingGates"):
         why = {"reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates"}
         obj["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", **why}]
+    _tolerate(spec)
+    spec.setdefault("priority", 0)
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+
+def _tolerate(spec: dict[str, Any]) -> None:
+    """Let a pod stay for a while on a node that is gone (DefaultTolerationSeconds), new or updated."""
     tolerations = spec.get("tolerations") or []
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
         if not any(_tolerates(toleration, key) for toleration in tolerations):
             wanted = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATION_SECONDS}
             tolerations = [*tolerations, wanted]
     spec["tolerations"] = tolerations
-    spec.setdefault("priority", _SYSTEM_PRIORITIES.get(spec.get("priorityClassName", ""), 0))
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
 
 def _tolerates(toleration: dict[str, Any], key: str) -> bool:
@@ -66,7 +85,8 @@ def _tolerates(toleration: dict[str, Any], key: str) -> bool:
 def update_pod(obj: dict[str, Any], old: dict[str, Any], _others: Others) -> None:
     """Keep what the server itself put into a pod when an update leaves it out."""
     spec, before = obj.setdefault("spec", {}), old.get("spec") or {}
-    for key in ("tolerations", "priority", "preemptionPolicy", "nodeName", "serviceAccount", "serviceAccountName"):
+    _tolerate(spec)
+    for key in ("priority", "preemptionPolicy", "nodeName", "serviceAccount", "serviceAccountName"):
         if key not in spec and key in before:
             spec[key] = copy.deepcopy(before[key])
 
@@ -136,15 +156,51 @@ def _agree_on_addresses(spec: dict[str, Any], before: dict[str, Any]) -> None:
 
 
 def create_claim(obj: dict[str, Any], _others: Others) -> None:
-    """Protect a claim in use (StorageObjectInUseProtection) and start it as Pending."""
+    """Protect a claim in use (StorageObjectInUseProtection), start it as Pending, name its source by both fields."""
+    spec = obj.get("spec") or {}
+    for one, other in (("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")):
+        if spec.get(one) is not None and spec.get(other) is None:
+            spec[other] = copy.deepcopy(spec[one])
     obj["status"] = {"phase": "Pending"}
     _add_finalizer(obj, "kubernetes.io/pvc-protection")
 
 
 def create_volume(obj: dict[str, Any], _others: Others) -> None:
     """Protect a volume in use and start it as Pending."""
-    obj["status"] = {"phase": "Pending"}
+    now = (obj.get("metadata") or {}).get("creationTimestamp")
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": now}
     _add_finalizer(obj, "kubernetes.io/pv-protection")
+
+
+def create_stateful_set(obj: dict[str, Any], _others: Others) -> None:
+    """Drop what is behind a feature gate that is off."""
+    (((obj.get("spec") or {}).get("updateStrategy") or {}).get("rollingUpdate") or {}).pop("maxUnavailable", None)
+
+
+def update_stateful_set(obj: dict[str, Any], _old: dict[str, Any], others: Others) -> None:
+    """Drop what is behind a feature gate that is off."""
+    create_stateful_set(obj, others)
+
+
+def create_attributes_class(obj: dict[str, Any], _others: Others) -> None:
+    """Protect a volume attributes class in use."""
+    _add_finalizer(obj, "kubernetes.io/vac-protection")
+
+
+def update_signing_request(obj: dict[str, Any], old: dict[str, Any], _others: Others) -> None:
+    """Keep what was asked to be signed: a write of the object itself changes metadata alone."""
+    obj["spec"] = copy.deepcopy(old.get("spec") or {})
+
+
+def update_endpoint_slice(obj: dict[str, Any], _old: dict[str, Any], others: Others) -> None:
+    """Forget what only slices of retired versions may say."""
+    create_endpoint_slice(obj, others)
+
+
+def create_endpoint_slice(obj: dict[str, Any], _others: Others) -> None:
+    """Forget what only slices of retired versions may say."""
+    for endpoint in obj.get("endpoints") or []:
+        endpoint.pop("deprecatedTopology", None)
 
 
 def _add_finalizer(obj: dict[str, Any], name: str) -> None:
@@ -216,13 +272,19 @@ CREATE: Final[dict[tuple[str, str], Create]] = {
     ("", "PersistentVolumeClaim"): create_claim,
     ("", "PersistentVolume"): create_volume,
     ("", "Node"): create_node,
+    ("apps", "StatefulSet"): create_stateful_set,
+    ("discovery.k8s.io", "EndpointSlice"): create_endpoint_slice,
+    ("storage.k8s.io", "VolumeAttributesClass"): create_attributes_class,
     ("batch", "Job"): create_job,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): create_definition,
 }
 UPDATE: Final[dict[tuple[str, str], Update]] = {
+    ("certificates.k8s.io", "CertificateSigningRequest"): update_signing_request,
+    ("discovery.k8s.io", "EndpointSlice"): update_endpoint_slice,
     ("", "Pod"): update_pod,
     ("", "Namespace"): update_namespace,
     ("", "Service"): update_service,
     ("apps", "DaemonSet"): update_daemon_set,
+    ("apps", "StatefulSet"): update_stateful_set,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): update_definition,
 }

@@ -36,7 +36,6 @@ _WITH_GENERATION: Final = frozenset(
         ("discovery.k8s.io", "EndpointSlice"),
         ("policy", "PodDisruptionBudget"),
         ("resource.k8s.io", "DeviceClass"),
-        ("scheduling.k8s.io", "PriorityClass"),
         (_ADMISSION, "MutatingAdmissionPolicy"),
         (_ADMISSION, "MutatingAdmissionPolicyBinding"),
         (_ADMISSION, "MutatingWebhookConfiguration"),
@@ -48,8 +47,13 @@ _WITH_GENERATION: Final = frozenset(
         (_NETWORK, "Ingress"),
         (_NETWORK, "IngressClass"),
         (_NETWORK, "NetworkPolicy"),
+        (_STORAGE, "CSIDriver"),
     }
 )
+#: Kinds whose generation counts changes from none.
+_NO_FIRST_GENERATION: Final = frozenset({(_STORAGE, "CSIDriver")})
+#: Kinds that start with a generation which counts nothing.
+_ONE_GENERATION: Final = frozenset({("scheduling.k8s.io", "PriorityClass")})
 #: Kinds whose PUT must carry a resourceVersion.
 _CONDITIONAL_UPDATE: Final = frozenset(
     {
@@ -64,6 +68,7 @@ _CONDITIONAL_UPDATE: Final = frozenset(
         (_ADMISSION, "ValidatingWebhookConfiguration"),
         (_STORAGE, "CSIDriver"),
         (_STORAGE, "CSINode"),
+        (_STORAGE, "CSIStorageCapacity"),
         (_STORAGE, "VolumeAttachment"),
     }
 )
@@ -157,8 +162,13 @@ class KindRules:
             _copy_over(metadata, before, key)
 
     def prepare_part_update(self, obj: dict[str, Any], old: dict[str, Any], part: str) -> None:
-        """Make an update of one field of the spec ready, in place: everything else is the old object's."""
-        found = (obj.get("spec") or {}).get(part)
+        """Make an update of a part of the spec ready, in place: everything else is the old object's."""
+        if part == "resize":
+            found: Any = preparation.resized(obj, old)
+            part = "containers"
+        else:
+            part = "ephemeralContainers"
+            found = (obj.get("spec") or {}).get(part)
         for key in {*obj, *old} - {"apiVersion", "kind", "metadata"}:
             _copy_over(obj, old, key)
         metadata, before = obj.setdefault("metadata", {}), old.get("metadata") or {}
@@ -168,8 +178,15 @@ class KindRules:
         if found:
             obj["spec"][part] = found
 
+    @property
+    def starts_with_generation(self) -> bool:
+        """Whether a new object has generation 1."""
+        return self.has_generation and (self.group, self.kind) not in _NO_FIRST_GENERATION
+
     def spec_changed(self, obj: dict[str, Any], old: dict[str, Any]) -> bool:
         """Whether an update bumps ``metadata.generation``."""
+        if (self.group, self.kind) in _ONE_GENERATION:
+            return False
         ignored = {"apiVersion", "kind", "metadata"} | ({"status"} if self.has_status else set())
         if (self.group, self.kind) in _GENERATION_BY_ANNOTATIONS:
             now, before = obj.get("metadata") or {}, old.get("metadata") or {}
@@ -220,7 +237,7 @@ def kind_rules(
     return KindRules(
         gvk.group,
         gvk.kind,
-        has_generation=key in _WITH_GENERATION,
+        has_generation=key in _WITH_GENERATION | _ONE_GENERATION,
         unconditional_update=key not in _CONDITIONAL_UPDATE,
         create_on_update=key in _CREATE_ON_UPDATE,
         delete_returns_object=key in _DELETE_RETURNS_OBJECT,

@@ -1,89 +1,64 @@
-"""Rules of the kinds that run pods: apps, batch, autoscaling, disruption budgets."""
+"""Rules of the kinds that run pods for ever: apps, and the budgets of their disruption."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dynkube.testing.kinds import pod_rules
-from dynkube.testing.kinds.pod_rules import not_negative, one_of
+from dynkube.testing.kinds import pod_rules, storage_rules
+from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.pod_rules import NOT_NEGATIVE, not_negative, one_of
+from dynkube.testing.kinds.selector_rules import ordered_selector, readable, selector, selects
 from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
 
-_MISMATCH = "`selector` does not match template `labels`"
+MISMATCH = "`selector` does not match template `labels`"
 _PERCENT = re.compile(r"[0-9]+%")
 _PERCENT_TEXT = (
     "a valid percent string must be a numeric string followed by an ending '%' "
     "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
 )
-_CRON_MACROS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
-_CRON_FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-_CRON_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec sun mon tue wed thu fri sat"
 
 
-def selector(found: dict[str, Any], path: str, report: Report) -> None:
-    """Check a label selector."""
-    metadata_rules.check_labels(found.get("matchLabels"), f"{path}.matchLabels", report)
-    for index, expression in enumerate(found.get("matchExpressions") or []):
-        here = f"{path}.matchExpressions[{index}]"
-        operator, values = expression.get("operator") or "", expression.get("values") or []
-        if operator in {"In", "NotIn"} and not values:
-            report.required(f"{here}.values", "must be specified when `operator` is 'In' or 'NotIn'")
-        elif operator in {"Exists", "DoesNotExist"} and values:
-            why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            report.forbidden(f"{here}.values", why)
-        elif operator not in {"In", "NotIn", "Exists", "DoesNotExist"}:
-            report.invalid(f"{here}.operator", operator, "not a valid selector operator")
-        for problem in formats.qualified_name(expression.get("key") or ""):
-            report.invalid(f"{here}.key", expression.get("key") or "", problem)
+def _selected_template(spec: dict[str, Any], what: str, report: Report, *, complaint: str = "") -> None:
+    """Check selector and template, and that one selects the other.
 
-
-def selects(found: dict[str, Any] | None, labels: dict[str, Any]) -> bool:
-    """Whether a label selector takes an object with ``labels``; a missing one takes nothing."""
-    if found is None:
-        return False
-    if any(labels.get(key) != value for key, value in (found.get("matchLabels") or {}).items()):
-        return False
-    for expression in found.get("matchExpressions") or []:
-        key, values = expression.get("key"), expression.get("values") or []
-        present = key in labels
-        holds = {
-            "In": present and labels.get(key) in values,
-            "NotIn": not present or labels.get(key) not in values,
-            "Exists": present,
-            "DoesNotExist": not present,
-        }
-        if not holds.get(expression.get("operator"), False):
-            return False
-    return True
-
-
-def _selected_template(spec: dict[str, Any], what: str, report: Report, *, always: bool = True) -> None:
-    """Check selector and template, and that one selects the other."""
+    ``what`` is the kind in the error about an empty selector; ``complaint`` what is said of one that cannot be read.
+    """
     found = spec.get("selector")
     if found is None:
         report.required("spec.selector")
     else:
         selector(found, "spec.selector", report)
-        if not found.get("matchLabels") and not found.get("matchExpressions"):
+        if is_empty(found):
             report.invalid("spec.selector", found, f"empty selector is invalid for {what}")
-    _template(spec, found, report, always=always)
+    if not readable(found):
+        report.invalid("spec.selector", ordered_selector(found or {}), complaint)
+        return
+    _template(spec, found, report)
 
 
-def _template(spec: dict[str, Any], found: dict[str, Any] | None, report: Report, *, always: bool) -> None:
+def is_empty(found: dict[str, Any]) -> bool:
+    """Whether a selector says nothing, which would take everything."""
+    return not found.get("matchLabels") and not found.get("matchExpressions")
+
+
+def _template(spec: dict[str, Any], found: dict[str, Any] | None, report: Report) -> None:
     wanted = spec.get("template") or {}
     labels = (wanted.get("metadata") or {}).get("labels")
-    empty = found is not None and not found.get("matchLabels") and not found.get("matchExpressions")
-    if not empty and not selects(found, labels or {}):
-        report.invalid("spec.template.metadata.labels", labels or {}, _MISMATCH)
+    if (found is None or not is_empty(found)) and not selects(found, labels or {}):
+        report.invalid("spec.template.metadata.labels", labels, MISMATCH)
     pod_rules.template(wanted, "spec.template", report)
-    policy = (wanted.get("spec") or {}).get("restartPolicy")
-    if always and policy not in {"Always", None} and policy in {"Never", "OnFailure"}:
+    _runs_for_ever(wanted.get("spec") or {}, report)
+
+
+def _runs_for_ever(spec: dict[str, Any], report: Report) -> None:
+    policy = spec.get("restartPolicy")
+    if policy not in {"Always", None}:
         report.unsupported("spec.template.spec.restartPolicy", policy, ["Always"])
-    if always and (wanted.get("spec") or {}).get("activeDeadlineSeconds") is not None:
+    if spec.get("activeDeadlineSeconds") is not None:
         why = "activeDeadlineSeconds in ReplicaSet is not Supported"
         report.forbidden("spec.template.spec.activeDeadlineSeconds", why)
 
@@ -93,7 +68,7 @@ def _amount(value: Any, path: str, report: Report) -> None:
         if not _PERCENT.fullmatch(value):
             report.invalid(path, value, _PERCENT_TEXT)
     elif isinstance(value, int) and value < 0:
-        report.invalid(path, value, pod_rules.NOT_NEGATIVE)
+        report.invalid(path, value, NOT_NEGATIVE)
 
 
 def _zero(value: Any) -> bool:
@@ -104,7 +79,7 @@ def deployment(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
     """Check a deployment."""
     spec = obj.get("spec") or {}
     not_negative(spec, "replicas", "spec", report)
-    _selected_template(spec, "deployment", report)
+    _selected_template(spec, "deployment", report, complaint="invalid label selector")
     _deployment_strategy(spec.get("strategy") or {}, report)
     for key in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
         not_negative(spec, key, "spec", report)
@@ -124,7 +99,7 @@ def _deployment_strategy(strategy: dict[str, Any], report: Report) -> None:
     elif kind == "RollingUpdate":
         _rolling(rolling or {}, "spec.strategy.rollingUpdate", report)
     else:
-        report.unsupported("spec.strategy", strategy, ["Recreate", "RollingUpdate"])
+        report.unsupported("spec.strategy", internal("Strategy", strategy), ["Recreate", "RollingUpdate"])
 
 
 def _rolling(rolling: dict[str, Any], path: str, report: Report) -> None:
@@ -133,8 +108,7 @@ def _rolling(rolling: dict[str, Any], path: str, report: Report) -> None:
     _amount(surge, f"{path}.maxSurge", report)
     if _zero(unavailable) and _zero(surge):
         report.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-    if isinstance(unavailable, str) and _PERCENT.fullmatch(unavailable) and int(unavailable[:-1]) > 100:
-        report.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
+    _at_most_all(unavailable, f"{path}.maxUnavailable", report)
 
 
 def replica_set(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
@@ -142,7 +116,7 @@ def replica_set(obj: dict[str, Any], old: dict[str, Any] | None, report: Report)
     spec = obj.get("spec") or {}
     not_negative(spec, "replicas", "spec", report)
     not_negative(spec, "minReadySeconds", "spec", report)
-    _selected_template(spec, "deployment", report)
+    _selected_template(spec, "deployment", report, complaint="invalid label selector")
     if old is not None:
         report.unchanged("spec.selector", spec.get("selector"), (old.get("spec") or {}).get("selector"))
 
@@ -158,7 +132,7 @@ def replication_controller(obj: dict[str, Any], _old: dict[str, Any] | None, rep
     if spec.get("template") is None:
         report.required("spec.template")
     else:
-        _template(spec, {"matchLabels": labels}, report, always=True)
+        _template(spec, {"matchLabels": labels}, report)
 
 
 _STATEFUL_MUTABLE = (
@@ -171,169 +145,131 @@ _STATEFUL_FREE = frozenset(re.findall(r"'(\w+)'", _STATEFUL_MUTABLE))
 def stateful_set(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a stateful set."""
     spec = obj.get("spec") or {}
-    one_of(spec, "podManagementPolicy", "spec", ("OrderedReady", "Parallel"), report)
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete" and strategy.get("rollingUpdate") is not None:
-        why = "only allowed for updateStrategy 'RollingUpdate'"
-        report.invalid("spec.updateStrategy.rollingUpdate", strategy["rollingUpdate"], why)
-    elif strategy.get("type") not in {"OnDelete", "RollingUpdate"}:
-        report.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'")
+    policy = spec.get("podManagementPolicy") or ""
+    if policy not in {"OrderedReady", "Parallel"}:
+        report.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
+    _stateful_strategy(spec.get("updateStrategy") or {}, report)
+    for key in ("whenDeleted", "whenScaled"):
+        kept = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+        one_of(kept, key, "spec.persistentVolumeClaimRetentionPolicy", ("Retain", "Delete"), report)
     not_negative(spec, "replicas", "spec", report)
     not_negative(spec, "minReadySeconds", "spec", report)
-    _selected_template(spec, "statefulset", report)
+    not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals", report)
+    if old is None:
+        if spec.get("serviceName"):
+            report.malformed("spec.serviceName", spec["serviceName"], formats.label(spec["serviceName"]))
+        for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
+            storage_rules.claim_spec(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec", report)
+    found = spec.get("selector")
+    if found is None:
+        report.required("spec.selector")
+    else:
+        selector(found, "spec.selector", report)
+        if is_empty(found):
+            report.invalid("spec.selector", ordered_selector(found), "empty selector is invalid for statefulset")
+    if not readable(found):
+        report.invalid("spec.selector", ordered_selector(found or {}), "")
+    else:
+        _stateful_template(spec, found, report)
+    pod = (spec.get("template") or {}).get("spec") or {}
+    if pod.get("restartPolicy") not in {"Always", None}:
+        report.unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ["Always"])
+    if pod.get("activeDeadlineSeconds") is not None:
+        why = "activeDeadlineSeconds in StatefulSet is not Supported"
+        report.forbidden("spec.template.spec.activeDeadlineSeconds", why)
     if old is not None:
         before = old.get("spec") or {}
         if any(spec.get(key) != before.get(key) for key in {*spec, *before} - _STATEFUL_FREE):
             report.forbidden("spec", _STATEFUL_MUTABLE)
 
 
+def _stateful_strategy(strategy: dict[str, Any], report: Report) -> None:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "OnDelete":
+        if rolling is not None:
+            why = "only allowed for updateStrategy 'RollingUpdate'"
+            report.invalid("spec.updateStrategy.rollingUpdate", internal("Partition", rolling), why)
+    elif kind == "RollingUpdate":
+        if rolling is not None:
+            not_negative(rolling, "partition", "spec.updateStrategy.rollingUpdate", report)
+    else:
+        shown = internal("StatefulSetStrategy", strategy)
+        report.invalid("spec.updateStrategy", shown, "must be 'RollingUpdate' or 'OnDelete'")
+
+
+def _stateful_template(spec: dict[str, Any], found: dict[str, Any] | None, report: Report) -> None:
+    """Check the template of a set's pods, which have a volume for each of its claims."""
+    wanted = spec.get("template") or {}
+    labels = (wanted.get("metadata") or {}).get("labels")
+    if (found is None or not is_empty(found)) and not selects(found, labels or {}):
+        report.invalid("spec.template.metadata.labels", labels, MISMATCH)
+    # The labels are looked at once for the set and once for the template.
+    metadata_rules.check_labels(labels, "spec.template.labels", report)
+    claims = {(one.get("metadata") or {}).get("name") or "": one for one in spec.get("volumeClaimTemplates") or []}
+    pod = wanted.get("spec") or {}
+    own = [volume for volume in pod.get("volumes") or [] if volume.get("name") not in claims]
+    claimed = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    pod_rules.template({**wanted, "spec": {**pod, "volumes": claimed + own}}, "spec.template", report)
+
+
 def daemon_set(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
     """Check a daemon set."""
     spec = obj.get("spec") or {}
-    _selected_template(spec, "daemonset", report)
+    found = spec.get("selector")
+    if old is not None:
+        report.unchanged("spec.selector", found, (old.get("spec") or {}).get("selector"))
+    if found is not None:
+        selector(found, "spec.selector", report)
+        if is_empty(found):
+            report.invalid("spec.selector", found, "empty selector is invalid for daemonset")
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    if readable(found) and (found is None or not is_empty(found)) and not selects(found, labels or {}):
+        report.invalid("spec.template.metadata.labels", labels, MISMATCH)
+    pod_rules.template(spec.get("template") or {}, "spec.template", report)
+    pod = (spec.get("template") or {}).get("spec") or {}
+    if pod.get("restartPolicy") not in {"Always", None}:
+        report.unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ["Always"])
+    if pod.get("activeDeadlineSeconds") is not None:
+        why = "activeDeadlineSeconds in DaemonSet is not Supported"
+        report.forbidden("spec.template.spec.activeDeadlineSeconds", why)
     not_negative(spec, "minReadySeconds", "spec", report)
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") not in {"OnDelete", "RollingUpdate"}:
-        report.unsupported("spec.updateStrategy", strategy, ["RollingUpdate", "OnDelete"])
+    _daemon_strategy(spec.get("updateStrategy") or {}, report)
     not_negative(spec, "revisionHistoryLimit", "spec", report)
-    if old is not None:
-        report.unchanged("spec.selector", spec.get("selector"), (old.get("spec") or {}).get("selector"))
 
 
-def _job_spec(spec: dict[str, Any], path: str, report: Report) -> None:
-    for key in ("parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds"):
-        not_negative(spec, key, path, report)
-    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
-        report.required(f"{path}.completions", "when completion mode is Indexed")
-    one_of(spec, "completionMode", path, ("Indexed", "NonIndexed"), report)
-    pod_rules.template(spec.get("template"), f"{path}.template", report)
-    policy = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
-    if policy not in {"OnFailure", "Never"}:
-        report.required(f"{path}.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+def _daemon_strategy(strategy: dict[str, Any], report: Report) -> None:
+    kind, path = strategy.get("type"), "spec.updateStrategy.rollingUpdate"
+    if kind == "OnDelete":
+        return
+    if kind != "RollingUpdate":
+        report.unsupported("spec.updateStrategy", internal("Strategy", strategy), ["RollingUpdate", "OnDelete"])
+        return
+    rolling = strategy.get("rollingUpdate")
+    if rolling is None:
+        report.required(path)
+        return
+    unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")
+    _amount(unavailable, f"{path}.maxUnavailable", report)
+    _amount(surge, f"{path}.maxSurge", report)
+    some, more = _share(unavailable), _share(surge)
+    if some and more:
+        report.invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+    if not some and not more:
+        report.required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
+    for key, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
+        _at_most_all(value, f"{path}.{key}", report)
 
 
-def job(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
-    """Check a job."""
-    spec = obj.get("spec") or {}
-    _job_spec(spec, "spec", report)
-    if spec.get("selector") is None and spec.get("manualSelector"):
-        report.required("spec.selector")
-    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-    if spec.get("selector") is not None and not selects(spec["selector"], labels):
-        report.invalid("spec.template.metadata.labels", labels, _MISMATCH)
-    if old is not None:
-        before = old.get("spec") or {}
-        if spec.get("completionMode") != "Indexed":
-            report.unchanged("spec.completions", spec.get("completions"), before.get("completions"))
-        for key in ("selector", "template", "completionMode"):
-            if key == "template" and spec.get("suspend") and before.get("suspend"):
-                continue
-            report.unchanged(f"spec.{key}", spec.get(key), before.get(key))
+def _share(value: Any) -> int:
+    """Return a number or percentage as a number; what is neither counts as 0."""
+    if isinstance(value, str):
+        return int(value[:-1]) if _PERCENT.fullmatch(value) else 0
+    return int(value or 0)
 
 
-def cron_job(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
-    """Check a cron job."""
-    spec = obj.get("spec") or {}
-    schedule = spec.get("schedule") or ""
-    if not schedule:
-        report.required("spec.schedule")
-    else:
-        problem = cron_problem(schedule)
-        if problem:
-            report.invalid("spec.schedule", schedule, problem)
-    not_negative(spec, "startingDeadlineSeconds", "spec", report)
-    if not spec.get("concurrencyPolicy"):
-        report.required("spec.concurrencyPolicy")
-    one_of(spec, "concurrencyPolicy", "spec", ("Allow", "Forbid", "Replace"), report)
-    _job_spec((spec.get("jobTemplate") or {}).get("spec") or {}, "spec.jobTemplate.spec", report)
-    for key in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        not_negative(spec, key, "spec", report)
-    zone = spec.get("timeZone")
-    if zone is not None:
-        _time_zone(zone, report)
-
-
-def _time_zone(zone: str, report: Report) -> None:
-    if not zone:
-        report.invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string")
-    elif zone.lower() == "local":
-        report.invalid(
-            "spec.timeZone",
-            zone,
-            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
-        )
-    else:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            report.invalid("spec.timeZone", zone, f"unknown time zone {zone}")
-
-
-def cron_problem(schedule: str) -> str:
-    """Return what is wrong with a cron schedule, "" if nothing."""
-    if schedule.startswith("@"):
-        known = schedule in _CRON_MACROS or re.fullmatch(r"@every \d+(\.\d+)?(ms|s|m|h)", schedule)
-        return "" if known else f"unrecognized descriptor: {schedule}"
-    if schedule.startswith(("TZ=", "CRON_TZ=")):
-        return "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-    parts = schedule.split()
-    if len(parts) != len(_CRON_FIELDS):
-        return f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]"
-    for part, (low, high) in zip(parts, _CRON_FIELDS, strict=True):
-        for piece in part.split(","):
-            problem = _cron_piece(piece, low, high)
-            if problem:
-                return problem
-    return ""
-
-
-def _cron_piece(piece: str, low: int, high: int) -> str:
-    span, _, step = piece.partition("/")
-    if step and not step.isdigit():
-        return f'failed to parse int from {step}: strconv.Atoi: parsing "{step}": invalid syntax'
-    if span in {"*", "?"}:
-        return ""
-    ends: list[int] = []
-    for end in span.split("-", 1):
-        if end.isdigit():
-            ends.append(int(end))
-        elif end.lower() not in _CRON_NAMES.split():
-            return f'failed to parse int from {end}: strconv.Atoi: parsing "{end}": invalid syntax'
-    for number in ends:
-        if number < low:
-            return f"beginning of range ({number}) below minimum ({low}): {piece}"
-        if number > high:
-            return f"end of range ({number}) above maximum ({high}): {piece}"
-    if len(ends) == 2 and ends[0] > ends[1]:
-        return f"beginning of range ({ends[0]}) beyond end of range ({ends[1]}): {piece}"
-    return ""
-
-
-def autoscaler(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
-    """Check a horizontal pod autoscaler."""
-    spec = obj.get("spec") or {}
-    least, most = spec.get("minReplicas"), spec.get("maxReplicas", 0)
-    if least is not None and least < 1:
-        report.invalid("spec.minReplicas", least, "must be greater than or equal to 1")
-    if not most:
-        report.required("spec.maxReplicas", "must be set and greater than 0")
-    elif most < 1:
-        report.invalid("spec.maxReplicas", most, "must be greater than or equal to 1")
-    if least is not None and most < least:
-        report.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
-    target = spec.get("scaleTargetRef") or {}
-    for key in ("kind", "name"):
-        if not target.get(key):
-            report.required(f"spec.scaleTargetRef.{key}")
-        else:
-            for problem in formats.path_segment(target[key]):
-                report.invalid(f"spec.scaleTargetRef.{key}", target[key], problem)
-    version = target.get("apiVersion") or ""
-    if version.count("/") > 1:
-        why = f"unexpected GroupVersion string: {version}"
-        report.invalid("spec.scaleTargetRef.apiVersion", version, why)
-    elif "/" not in version and target.get("kind") != "ReplicationController":
-        report.invalid("spec.scaleTargetRef.apiVersion", version, "apiVersion must specify API group")
+def _at_most_all(value: Any, path: str, report: Report) -> None:
+    if isinstance(value, str) and _PERCENT.fullmatch(value) and int(value[:-1]) > 100:
+        report.invalid(path, value, "must not be greater than 100%")
 
 
 def disruption_budget(obj: dict[str, Any], _old: dict[str, Any] | None, report: Report) -> None:
@@ -346,3 +282,12 @@ def disruption_budget(obj: dict[str, Any], _old: dict[str, Any] | None, report: 
     if isinstance(spec.get("selector"), dict):
         selector(spec["selector"], "spec.selector", report)
     one_of(spec, "unhealthyPodEvictionPolicy", "spec", ("AlwaysAllow", "IfHealthyBudget"), report)
+
+
+def controller_revision(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -> None:
+    """Check a controller revision."""
+    not_negative(obj, "revision", "", report)
+    if old is not None:
+        report.unchanged("data", obj.get("data"), old.get("data"))
+    elif obj.get("data") is None:
+        report.required("data", "data is mandatory")

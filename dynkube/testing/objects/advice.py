@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.testing.objects import formats
 from dynkube.testing.objects.schema_rules import KNOWN_FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dynkube.testing.objects.schemas import Schema
     from dynkube.testing.objects.validation import ResourceInfo
@@ -56,9 +57,39 @@ def advice(
         for index, version in enumerate((obj.get("spec") or {}).get("versions") or []):
             root = (version.get("schema") or {}).get("openAPIV3Schema")
             found += _definition(root, f"spec.versions[{index}].schema.openAPIV3Schema")
+    elif key in _OF_KIND:
+        found += _OF_KIND[key](obj)
     if old is None:
         found = [*_name(obj, key), *found]
     return found
+
+
+def _service(obj: Mapping[str, Any]) -> Iterator[str]:
+    spec = obj.get("spec") or {}
+    if spec.get("externalIPs"):
+        yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+    if spec.get("trafficDistribution") == "PreferClose":
+        yield 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'
+
+
+def _secret(obj: Mapping[str, Any]) -> Iterator[str]:
+    encoded = (obj.get("data") or {}).get("tls.crt") or ""
+    if obj.get("type") == "kubernetes.io/tls" and b"-----BEGIN" not in base64.b64decode(encoded):
+        yield "tls: failed to find any PEM data in certificate input"
+
+
+def _csi_driver(obj: Mapping[str, Any]) -> Iterator[str]:
+    spec = obj.get("spec") or {}
+    if spec.get("tokenRequests") and spec.get("serviceAccountTokenInSecrets") is None:
+        why = "if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes"
+        yield f"spec.serviceAccountTokenInSecrets is unset; {why}"
+
+
+_OF_KIND: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], Iterator[str]]]] = {
+    ("", "Secret"): _secret,
+    ("", "Service"): _service,
+    ("storage.k8s.io", "CSIDriver"): _csi_driver,
+}
 
 
 def _at(obj: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -92,9 +123,35 @@ def _pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
         if label in (spec.get("nodeSelector") or {}):
             since = "v1.14" if label.startswith("beta") else "v1.17"
             yield f'{path}.nodeSelector[{label}]: deprecated since {since}; use "{instead}" instead'
+    yield from _pull_secrets(spec, path)
+    yield from _affinities(spec.get("affinity") or {}, f"{path}.affinity")
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or []):
             yield from _container(container, f"{path}.{kind}[{index}]")
+
+
+def _pull_secrets(spec: Mapping[str, Any], path: str) -> Iterator[str]:
+    names: set[str] = set()
+    for index, one in enumerate(spec.get("imagePullSecrets") or []):
+        name = one.get("name") or ""
+        if not name:
+            yield f'{path}.imagePullSecrets[{index}].name: invalid empty name ""'
+        elif name in names:
+            yield f'{path}.imagePullSecrets[{index}].name: duplicate name "{name}"'
+        names.add(name)
+
+
+def _affinities(affinity: Mapping[str, Any], path: str) -> Iterator[str]:
+    why = "a null labelSelector results in matching no pod"
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for when in ("required", "preferred"):
+            key = f"{when}DuringSchedulingIgnoredDuringExecution"
+            for index, term in enumerate((affinity.get(kind) or {}).get(key) or []):
+                here, inner = f"{path}.{kind}.{key}[{index}]", term
+                if when == "preferred":
+                    here, inner = f"{here}.podAffinityTerm", term.get("podAffinityTerm") or {}
+                if inner.get("labelSelector") is None:
+                    yield f"{here}.labelSelector: {why}"
 
 
 def _container(container: Mapping[str, Any], path: str) -> Iterator[str]:

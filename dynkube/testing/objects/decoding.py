@@ -6,7 +6,6 @@ words of Go's JSON decoder, find unknown and duplicate fields, and give built-in
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -16,10 +15,11 @@ from dynkube.objects.yaml_rules import kubernetes_loader
 from dynkube.testing.http import failures
 from dynkube.testing.objects import go_json, go_order
 from dynkube.testing.objects.go_shape import shape
+from dynkube.testing.objects.report import Report
 from dynkube.testing.objects.typed_reading import Conversion, MistypedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from dynkube.testing.objects.schemas import Schema
 
@@ -29,8 +29,6 @@ Validation = Literal["Ignore", "Warn", "Strict"]
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
 #: Bodies are quoted in errors up to this many bytes.
 _SNIPPET = 30
-#: What the decoder tries to read first, printed when the body is no object.
-TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 #: Groups whose Go package is not their name up to the first dot.
 _GO_PACKAGES = {"": "core", "rbac.authorization.k8s.io": "rbac", "apiextensions.k8s.io": "apiextensions"}
 
@@ -46,15 +44,19 @@ def decode(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the object in ``body`` and the warnings to send along.
 
-    ``content_type`` decides between JSON and YAML. A missing kind or apiVersion is taken from ``gvk``. Raises `Failure`
-    (400) for text that is no object, another kind or version, a value of the wrong type, and, when ``validation`` is
-    Strict, unknown and duplicate fields. ``resource`` is accepted for its ``custom`` flag; the schema's own is enough.
+    ``content_type`` decides between JSON and YAML. A built-in object without kind or apiVersion is one of ``gvk``, a
+    custom one must say it. Raises `Failure` (400) for text that is no object, another kind or version, a value of the
+    wrong type, and, when ``validation`` is Strict, unknown and duplicate fields. ``resource`` is accepted for its
+    ``custom`` flag; the schema's own is enough.
     """
     custom = bool(getattr(resource, "custom", schema is not None and schema.custom))
     document, found = _read(body, content_type, gvk, validation)
     _type_meta_is_text(document, body, gvk)
-    document.setdefault("apiVersion", gvk.group_version.api_version)
-    document.setdefault("kind", gvk.kind)
+    if custom:
+        _says_what_it_is(document, body, content_type, gvk)
+    else:
+        document.setdefault("apiVersion", gvk.group_version.api_version)
+        document.setdefault("kind", gvk.kind)
     _expect(document, gvk, custom=custom)
     conversion = Conversion(keep_unknown=custom)
     try:
@@ -67,6 +69,15 @@ def decode(
     return shape(converted, schema), complaints if validation == "Warn" else []
 
 
+def _says_what_it_is(document: dict[str, Any], body: bytes, content_type: str, gvk: GroupVersionKind) -> None:
+    """Raise the answer to a custom object without a kind: no Go type stands behind it that would tell."""
+    if "kind" not in document:
+        text = go_json.dumps(document) if "yaml" in content_type else body.decode("utf-8", "replace")
+        why = f"Object 'Kind' is missing in '{text}' ({_snippet(body)})"
+        raise failures.bad_request(f"the object provided is unrecognized (must be of type {gvk.kind}): {why}")
+    document.setdefault("apiVersion", "")
+
+
 def redecode(
     document: Mapping[str, Any],
     *,
@@ -75,10 +86,12 @@ def redecode(
     validation: Validation = "Warn",
     patch: Mapping[str, Any] | None = None,
     found: Sequence[str] = (),
+    touched: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """Return a patched object as the server would read it back, and the warnings to send along.
 
     ``found`` are complaints about the patch itself (`go_json.duplicates`), told before those about its outcome.
+    ``touched`` names the objects the patch took apart (``spec``, ``spec.ports[0]``): errors print those sorted.
 
     Raises `Failure`: 422 about ``patch`` when a value has the wrong type or (Strict) a field is unknown; it quotes the
     patched document or, for a strategic merge patch, ``patch``. Such a patch changes neither kind nor version whatever
@@ -89,7 +102,10 @@ def redecode(
     custom = schema is None or schema.custom
     if patch is not None:  # it was merged into an object of the right type, not into a document
         current |= {"apiVersion": expected, "kind": gvk.kind}
-    elif not custom:  # a patch may take them away: the decoder knows what it expects
+    if custom and "kind" not in current:
+        text = go_json.dumps(go_order.ordered(current, None))
+        raise _bad_patch(document, None, f"Object 'Kind' is missing in '{text}'", schema, touched)
+    if patch is None and not custom:  # a patch may take them away: the decoder knows what it expects
         current.setdefault("apiVersion", expected)
         current.setdefault("kind", gvk.kind)
     if current.get("kind", gvk.kind) != gvk.kind or current.get("apiVersion", expected) != expected:
@@ -99,11 +115,11 @@ def redecode(
         converted = conversion.root(current, schema)
     except MistypedError as error:
         why = str(error) if patch is None else error.converted
-        raise _bad_patch(document, patch, why, schema, conversion.complaints) from None
+        raise _bad_patch(document, patch, why, schema, touched) from None
     complaints = [*found, *(_sorted(conversion.complaints) if custom else conversion.complaints)]
     if validation == "Strict" and complaints:
         why = "strict decoding error: " + ", ".join(complaints)
-        raise _bad_patch(document, patch, why, schema, conversion.complaints)
+        raise _bad_patch(document, patch, why, schema, touched)
     return shape(converted, schema), complaints if validation == "Warn" else []
 
 
@@ -118,9 +134,23 @@ def _expect_patched(document: Mapping[str, Any], gvk: GroupVersionKind, schema: 
     custom = schema is None or schema.custom
     group, _, version = str(document.get("apiVersion")).rpartition("/")
     sent = GroupVersionKind(group, version, str(document.get("kind")))
+    if custom and document.get("kind"):
+        raise _other_type(document, gvk)
     if not custom and not _registered(sent):
-        raise _bad_patch(document, None, _unregistered(sent), schema, [])
+        raise _bad_patch(document, None, _unregistered(sent), schema, ())
     _expect(document, gvk, custom=custom)
+
+
+def _other_type(document: Mapping[str, Any], gvk: GroupVersionKind) -> failures.Failure:
+    """Return the answer to a patch that made a custom object one of another kind or version: it is checked like any."""
+    kind, api_version, expected = document.get("kind"), document.get("apiVersion"), gvk.group_version.api_version
+    report = Report()
+    if kind != gvk.kind:
+        report.invalid("kind", kind, f"must be {gvk.kind}")
+    if api_version != expected:
+        report.invalid("apiVersion", api_version, f"must be {expected}")
+    name, group = str((document.get("metadata") or {}).get("name") or ""), str(api_version).rpartition("/")[0]
+    return failures.invalid(group, str(kind), name, report.causes)
 
 
 def _bad_patch(
@@ -128,29 +158,16 @@ def _bad_patch(
     patch: Mapping[str, Any] | None,
     why: str,
     schema: Schema | None,
-    complaints: list[str],
+    touched: Collection[str],
 ) -> failures.Failure:
     if patch is None:
         custom = schema is None or schema.custom
-        text = go_json.dumps(go_order.ordered(dict(document), None if custom else schema, _remade(complaints)))
+        text = go_json.dumps(go_order.ordered(dict(document), None if custom else schema, {"", *touched}))
     else:
         text = go_print(patch)
     shown = _quote(text)
     cause = failures.Cause(failures.INVALID, f"Invalid value: {shown}: {why}", "patch")
     return failures.invalid("", "", "", [cause])
-
-
-_COMPLAINT = re.compile(r'^\w+ field "(.*)"$')
-
-
-def _remade(complaints: list[str]) -> set[str]:
-    """Return the objects a patch must have taken apart to leave these complaints: all above the fields named."""
-    found = {""}
-    for complaint in complaints:
-        match = _COMPLAINT.match(complaint)
-        parts = match[1].split(".")[:-1] if match else []
-        found |= {".".join(parts[: count + 1]) for count in range(len(parts))}
-    return found
 
 
 def _quote(text: str) -> str:
@@ -183,7 +200,7 @@ def _read(
     if document is None:
         document = {}
     if not isinstance(document, dict):
-        what = f"json: cannot unmarshal {go_json.describe(document)} into Go value of type {TYPE_META}"
+        what = f"json: cannot unmarshal {go_json.describe(document)} into Go value of type {go_json.TYPE_META}"
         raise _unrecognized(gvk, f"json parse error: {what}", body)
     return document, found if validation != "Ignore" else []
 
@@ -199,14 +216,16 @@ def _type_meta_is_text(document: dict[str, Any], body: bytes, gvk: GroupVersionK
 
 
 def _unrecognized(gvk: GroupVersionKind, why: str, body: bytes) -> failures.Failure:
-    if not body:
-        snippet = "<empty>"
-    else:
-        cut = body[:_SNIPPET]
-        snippet = cut.decode("utf-8", "replace") if body.startswith(b"{") else cut.hex()
-        snippet += " ..." if len(body) > _SNIPPET else ""
     message = f"the object provided is unrecognized (must be of type {gvk.kind}): couldn't get version/kind; {why}"
-    return failures.bad_request(f"{message} ({snippet})")
+    return failures.bad_request(f"{message} ({_snippet(body)})")
+
+
+def _snippet(body: bytes) -> str:
+    if not body:
+        return "<empty>"
+    cut = body[:_SNIPPET]
+    text = cut.decode("utf-8", "replace") if body.startswith(b"{") else cut.hex()
+    return text + (" ..." if len(body) > _SNIPPET else "")
 
 
 def _expect(document: Mapping[str, Any], gvk: GroupVersionKind, *, custom: bool) -> None:

@@ -23,6 +23,16 @@ _SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
 )
+_UNDERSCORED = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
+_UNDERSCORED_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must "
+    f"start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_UNDERSCORED}')"
+)
+_WILDCARD_TEXT = (
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+    "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', "
+    rf"regex used for validation is '\*\.{_SUBDOMAIN}')"
+)
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
@@ -47,18 +57,28 @@ _CONFIG_KEY_TEXT = (
 )
 
 
-def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} bytes"
+def _too_long(limit: int, unit: str = "bytes") -> str:
+    return f"must be no more than {limit} {unit}"
 
 
-def _plain(text: str, pattern: str, limit: int, message: str) -> list[str]:
-    problems = [_too_long(limit)] if len(text.encode()) > limit else []
+def _plain(text: str, pattern: str, limit: int, message: str, unit: str = "characters") -> list[str]:
+    problems = [_too_long(limit, unit)] if len(text.encode()) > limit else []
     return problems if re.fullmatch(pattern, text) else [*problems, message]
 
 
 def subdomain(text: str) -> list[str]:
     """Check a DNS subdomain (RFC 1123): the name of most objects."""
     return _plain(text, _SUBDOMAIN, SUBDOMAIN_LENGTH, _SUBDOMAIN_TEXT)
+
+
+def underscored_subdomain(text: str) -> list[str]:
+    """Check a DNS subdomain whose parts may have underscores, as names of services in DNS have."""
+    return _plain(text, _UNDERSCORED, SUBDOMAIN_LENGTH, _UNDERSCORED_TEXT)
+
+
+def wildcard(text: str) -> list[str]:
+    """Check a DNS subdomain whose first part is ``*``."""
+    return _plain(text, rf"\*\.{_SUBDOMAIN}", SUBDOMAIN_LENGTH, _WILDCARD_TEXT)
 
 
 def label(text: str) -> list[str]:
@@ -101,7 +121,7 @@ def qualified_name(text: str) -> list[str]:
 
 def label_value(text: str) -> list[str]:
     """Check a label's value."""
-    return _plain(text, _LABEL_VALUE, LABEL_LENGTH, _LABEL_VALUE_TEXT)
+    return _plain(text, _LABEL_VALUE, LABEL_LENGTH, _LABEL_VALUE_TEXT, "bytes")
 
 
 def config_key(text: str) -> list[str]:
@@ -121,6 +141,30 @@ def environment_name(text: str) -> list[str]:
     if text and all(" " <= char <= "~" and char != "=" for char in text):
         return []
     return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+
+
+def c_identifier(text: str) -> list[str]:
+    """Check an identifier of C, or of CEL: letters, digits, underscores."""
+    return [] if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) else ["must be a valid C identifier"]
+
+
+def domain_prefixed_path(text: str) -> list[str]:
+    """Check a path below a domain, as controllers and managers of jobs are named (``acme.io/foo``)."""
+    host, slash, path = text.partition("/")
+    if not host or not slash or not path:
+        return ['must be a domain-prefixed path (such as "acme.io/foo")']
+    problems = subdomain(host)
+    if not re.fullmatch(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+", path):
+        problems.append("Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')")
+    return problems
+
+
+def header_name(text: str) -> list[str]:
+    """Check the name of an HTTP header."""
+    if re.fullmatch(r"[-A-Za-z0-9]+", text):
+        return []
+    why = "a valid HTTP header must consist of alphanumeric characters or '-'"
+    return [f"{why} (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"]
 
 
 def port_name(text: str) -> list[str]:

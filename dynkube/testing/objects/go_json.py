@@ -9,6 +9,9 @@ import json
 import re
 from typing import Any, NoReturn
 
+#: What decoders try to read first, printed when a body is no object.
+TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
 
 class DuplicateKeys(dict[str, Any]):
     """An object in which keys came more than once; the last value counts."""

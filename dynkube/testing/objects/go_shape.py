@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.kinds import go_types
+from dynkube.testing.objects import go_structs
 
 if TYPE_CHECKING:
+    from dynkube.testing.objects.go_structs import GoField
     from dynkube.testing.objects.schemas import Schema
 
-#: Zero values a schema's ``default`` may hold; any other default is a real one, applied by `defaults`.
-_ZERO_DEFAULTS = ("", 0, False)
+#: Named types (``v1.Protocol``) and plain ones are the same to the schema, which knows what they are made of.
+_ZERO_OF = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
 
-def shape(obj: dict[str, Any], schema: Schema | None) -> dict[str, Any]:
-    """Bring ``obj`` into Go's form, in place, and return it; calling it twice changes nothing."""
+def shape(obj: dict[str, Any], schema: Schema | None, *, stored: bool = False) -> dict[str, Any]:
+    """Bring ``obj`` into Go's form, in place, and return it; calling it twice changes nothing.
+
+    ``stored`` gives it the form it comes out of storage in: there an empty list is the same as none.
+    """
     if schema is None:
         return obj
     if schema.custom:
         metadata = obj.get("metadata")
         inner = schema.properties.get("metadata")
         if isinstance(metadata, dict) and inner is not None:
-            _struct(metadata, inner)
+            _struct(metadata, inner, stored=stored)
         return obj
-    _struct(obj, schema)
+    _struct(obj, schema, stored=stored)
     return obj
 
 
@@ -35,98 +39,78 @@ def empty(api_version: str, kind: str, schema: Schema | None) -> dict[str, Any]:
     return shape({"apiVersion": api_version, "kind": kind, "metadata": {}}, schema)
 
 
-def _struct(value: dict[str, Any], schema: Schema) -> None:
-    for key, field in schema.properties.items():
-        if key in value:
-            _present(value, key, field, schema)
-        if key not in value:
-            _absent(value, key, field, schema)
-
-
-def _present(owner: dict[str, Any], key: str, field: Schema, schema: Schema) -> None:
-    value = owner[key]
-    if value is None:
-        if not field.nullable and field.scalar != "any":
-            del owner[key]
-    elif isinstance(value, dict):
-        if field.scalar == "any" or field.open:
-            return
-        if field.is_map:
-            _map(owner, key, value, field, schema)
+def _struct(value: dict[str, Any], schema: Schema, *, stored: bool = False) -> None:
+    for key, go_field in schema.go_fields.items():
+        field = schema.properties.get(key)
+        if field is None:
+            continue
+        if value.get(key) is None:
+            _absent(value, key, go_field, field)
         else:
-            _struct(value, field)
-    elif isinstance(value, list):
-        if not value and not writes_null(key, field, schema):
-            del owner[key]
-        elif not value:
+            _present(value, key, go_field, field, stored=stored)
+
+
+def _absent(owner: dict[str, Any], key: str, go_field: GoField, field: Schema) -> None:
+    """Leave the field out, or write the zero value that Go writes whatever the tag says."""
+    if go_field.pointer or _is_collection(field) or field.scalar == "any":
+        if go_field.omitempty or go_field.omitzero:
+            owner.pop(key, None)
+        else:
             owner[key] = None
-        elif field.items is not None:
-            for element in value:
-                _nested(element, field.items)
-    elif drops_zero(key, value, field, schema):
+        return
+    structure = field.type in {"", "object"} or bool(field.scalar)
+    if go_field.omitzero or (go_field.omitempty and not structure):
+        owner.pop(key, None)
+        return
+    if not structure:
+        owner[key] = _ZERO_OF.get(field.type, "")
+        return
+    zero = go_structs.zero(go_field.type) if field.scalar else {}
+    if isinstance(zero, dict):
+        _struct(zero, field)
+    owner[key] = zero
+
+
+def _present(owner: dict[str, Any], key: str, go_field: GoField, field: Schema, *, stored: bool) -> None:
+    value = owner[key]
+    if isinstance(value, (dict, list)) and (field.scalar == "any" or field.open):
+        return
+    if value in ([], {}) and _is_collection(field) and not go_field.pointer:
+        _empty_collection(owner, key, go_field, stored=stored)
+    elif isinstance(value, (dict, list)):
+        _nested(value, field, stored=stored)
+    elif not go_field.pointer and _drops_zero(value, go_field, field):
         del owner[key]
 
 
-def _map(owner: dict[str, Any], key: str, value: dict[str, Any], field: Schema, schema: Schema) -> None:
-    if not value:
-        if key not in schema.required:
-            del owner[key]
-        return
-    if field.additional is not None:
-        for element in value.values():
-            _nested(element, field.additional)
+def _is_collection(field: Schema) -> bool:
+    """Whether Go keeps the field in a slice or map: nil is its zero value, and printed as null."""
+    return field.type == "array" or field.is_map
 
 
-def _nested(element: Any, schema: Schema) -> None:
-    if isinstance(element, dict):
-        if schema.is_map:
-            for inner in element.values():
-                if schema.additional is not None:
-                    _nested(inner, schema.additional)
-        elif not schema.open:
-            _struct(element, schema)
-
-
-def _absent(owner: dict[str, Any], key: str, field: Schema, schema: Schema) -> None:
-    default = field.raw.get("default")
-    if isinstance(default, dict) and not default:
-        fresh: dict[str, Any] = {}
-        if not field.is_map and not field.open:
-            _struct(fresh, field)
-        owner[key] = fresh
-    elif "default" in field.raw and not isinstance(default, dict) and default in _ZERO_DEFAULTS:
-        # A copy of the schema's literal: False and 0 are equal in Python, not in JSON.
-        owner[key] = default
-    elif writes_null(key, field, schema) or _null_time(key, field, schema):
+def _empty_collection(owner: dict[str, Any], key: str, go_field: GoField, *, stored: bool) -> None:
+    if go_field.omitempty or go_field.omitzero:
+        del owner[key]
+    elif stored and owner[key] == []:
         owner[key] = None
 
 
-def writes_null(key: str, field: Schema, schema: Schema) -> bool:
-    """Whether an empty list or map of this field is written as null instead of being left out."""
-    if (schema.name, key) in go_types.NULL_LISTS:
-        return True
-    if (schema.name, key) in go_types.OMITTED_REQUIRED_LISTS:
-        return False
-    return field.type == "array" and key in schema.required
+def _nested(value: Any, schema: Schema, *, stored: bool) -> None:
+    if isinstance(value, list):
+        if schema.items is not None:
+            for element in value:
+                _nested(element, schema.items, stored=stored)
+    elif isinstance(value, dict):
+        if schema.is_map:
+            for inner in value.values():
+                if schema.additional is not None:
+                    _nested(inner, schema.additional, stored=stored)
+        elif not schema.open:
+            _struct(value, schema, stored=stored)
 
 
-def _null_time(key: str, field: Schema, schema: Schema) -> bool:
-    if field.scalar not in {"time", "microtime"}:
-        return False
-    if schema.name.endswith("Condition"):
-        return key in go_types.NULL_CONDITION_TIMES
-    return key in go_types.NULL_TIMES.get(schema.name, ())
-
-
-def drops_zero(key: str, value: Any, field: Schema, schema: Schema) -> bool:
-    """Whether Go leaves this scalar out: the zero value of a plain ``omitempty`` field."""
-    if field.scalar or ("default" in field.raw and field.raw["default"] in _ZERO_DEFAULTS):
+def _drops_zero(value: Any, go_field: GoField, field: Schema) -> bool:
+    """Whether Go leaves this scalar out: the zero value of a field marked to go when empty."""
+    if field.scalar:
         return field.scalar in {"time", "microtime"} and value == ""
-    if isinstance(value, bool):
-        return not value and key in go_types.PLAIN_BOOLEANS
-    if isinstance(value, (int, float)):
-        return value == 0 and (
-            (key in go_types.PLAIN_INTEGERS and (schema.name, key) not in go_types.NOT_INTEGERS)
-            or (schema.name, key) in go_types.PLAIN_INTEGERS_OF
-        )
-    return value == "" and (schema.name, key) not in go_types.POINTER_STRINGS
+    return (go_field.omitempty or go_field.omitzero) and value in ("", 0, False)

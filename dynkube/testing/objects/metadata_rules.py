@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 #: All annotations of an object together may have this many bytes.
 MAX_ANNOTATIONS = 256 * 1024
+#: Finalizers without a domain.
+STANDARD_FINALIZERS: Final = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
 _RBAC = "rbac.authorization.k8s.io"
 _NAME_FORMS: Final[dict[tuple[str, str], Callable[[str], list[str]]]] = {
     ("", "Namespace"): formats.label,
-    ("", "Service"): formats.label_1035,
+    ("", "Service"): formats.label,
     (_RBAC, "Role"): formats.path_segment,
     (_RBAC, "ClusterRole"): formats.path_segment,
     (_RBAC, "RoleBinding"): formats.path_segment,
@@ -36,7 +38,7 @@ def check_name(metadata: dict[str, Any], group: str, kind: str, report: Report) 
     name, prefix = metadata.get("name") or "", metadata.get("generateName") or ""
     if prefix:
         # The random suffix follows, so a trailing dash is fine.
-        candidate = prefix[:-1] + "a" if prefix.endswith("-") else prefix
+        candidate = prefix[:-1] + "a" if prefix.endswith("-") and len(prefix) > 1 else prefix
         for problem in form(candidate):
             report.invalid("metadata.generateName", prefix, problem)
     if not name:
@@ -50,14 +52,7 @@ def check_name(metadata: dict[str, Any], group: str, kind: str, report: Report) 
 
 def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> None:
     """Check labels, annotations, owners and finalizers."""
-    check_labels(metadata.get("labels"), f"{path}.labels", report)
-    annotations = metadata.get("annotations") or {}
-    for key in annotations:
-        for problem in formats.qualified_name(key.lower()):
-            report.invalid(f"{path}.annotations", key, problem)
-    if sum(len(str(k).encode()) + len(str(v).encode()) for k, v in annotations.items()) > MAX_ANNOTATIONS:
-        report.too_long(f"{path}.annotations", MAX_ANNOTATIONS)
-    _check_owners(metadata.get("ownerReferences") or [], f"{path}.ownerReferences", report)
+    _check_texts(metadata, report, path)
     finalizers = metadata.get("finalizers") or []
     for finalizer in finalizers:
         for problem in formats.qualified_name(finalizer):
@@ -66,16 +61,23 @@ def check(metadata: dict[str, Any], report: Report, path: str = "metadata") -> N
         report.invalid(f"{path}.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
 
 
-#: Finalizers without a domain.
-STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+def _check_texts(metadata: dict[str, Any], report: Report, path: str) -> None:
+    check_labels(metadata.get("labels"), f"{path}.labels", report)
+    annotations = metadata.get("annotations") or {}
+    for key in annotations:
+        for problem in formats.qualified_name(key.lower()):
+            report.invalid(f"{path}.annotations", key, problem)
+    if sum(len(str(k).encode()) + len(str(v).encode()) for k, v in annotations.items()) > MAX_ANNOTATIONS:
+        report.too_long(f"{path}.annotations", MAX_ANNOTATIONS)
+    _check_owners(metadata.get("ownerReferences") or [], f"{path}.ownerReferences", report)
 
 
-def check_finalizers(metadata: dict[str, Any], report: Report) -> None:
-    """Check that finalizers of built-in objects are standard ones or have a domain (custom objects are only warned)."""
-    for index, name in enumerate(metadata.get("finalizers") or []):
+def check_finalizer_names(finalizers: list[str], path: str, report: Report) -> None:
+    """Check that finalizers of a built-in object are well-known or belong to somebody's domain."""
+    for index, name in enumerate(finalizers):
         if "/" not in name and name not in STANDARD_FINALIZERS:
             why = "name is neither a standard finalizer name nor is it fully qualified"
-            report.invalid(f"metadata.finalizers[{index}]", name, why)
+            report.invalid(f"{path}[{index}]", name, why)
 
 
 def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> None:
@@ -112,7 +114,7 @@ def _check_owners(owners: list[dict[str, Any]], path: str, report: Report) -> No
 
 
 def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) -> None:
-    """Check what an update may not do to metadata."""
+    """Check what an update may not do to metadata, and the texts in it."""
     before = set(old.get("finalizers") or [])
     added = sorted(set(metadata.get("finalizers") or []) - before)
     if old.get("deletionTimestamp") and added:
@@ -123,4 +125,4 @@ def check_update(metadata: dict[str, Any], old: dict[str, Any], report: Report) 
         new = metadata.get(field)
         if new not in (None, ""):
             report.unchanged(f"metadata.{field}", new, old.get(field))
-    check(metadata, report)
+    _check_texts(metadata, report, "metadata")

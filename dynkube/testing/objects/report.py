@@ -40,11 +40,20 @@ class Report:
 
     def invalid(self, path: str, value: Any, why: str) -> None:
         """Say that the value breaks a rule."""
-        self._add(failures.INVALID, path, f"Invalid value: {show(value)}: {why}")
+        self._add(failures.INVALID, path, f"Invalid value: {show(value)}" + (f": {why}" if why else ""))
 
-    def broken(self, path: str, why: str) -> None:
-        """Say that the value, too large to be shown, breaks a rule."""
+    def unquoted(self, path: str, value: str, why: str) -> None:
+        """Say that a number breaks a rule, where the server prints it bare though it comes as text."""
+        self._add(failures.INVALID, path, f"Invalid value: {value}: {why}")
+
+    def unexplained(self, path: str, why: str) -> None:
+        """Say that a rule is broken, where the server quotes no value (it may be too large to be shown)."""
         self._add(failures.INVALID, path, f"Invalid value: {why}")
+
+    def malformed(self, path: str, value: Any, problems: Iterable[str]) -> None:
+        """Say everything that is wrong with the form of a value (what a function of `formats` returns)."""
+        for problem in problems:
+            self.invalid(path, value, problem)
 
     def internal(self, path: str, why: str) -> None:
         """Say that the server could not do its part."""
@@ -54,9 +63,10 @@ class Report:
         """Say that the value has the wrong type."""
         self._add(failures.TYPE_INVALID, path, f"Invalid value: {show(value)}: {why}")
 
-    def duplicate(self, path: str, value: Any, *, omitted: bool = False) -> None:
+    def duplicate(self, path: str, value: Any, why: str = "", *, omitted: bool = False) -> None:
         """Say that the value is there already; ``omitted`` leaves it out, as it is too large to be shown."""
-        self._add(failures.DUPLICATE, path, "Duplicate value" if omitted else f"Duplicate value: {show(value)}")
+        shown = "" if omitted else f": {show(value)}"
+        self._add(failures.DUPLICATE, path, f"Duplicate value{shown}" + (f": {why}" if why else ""))
 
     def unsupported(self, path: str, value: Any, supported: Iterable[Any]) -> None:
         """Say that the value is none of a closed list."""
@@ -69,7 +79,8 @@ class Report:
 
     def too_long(self, path: str, limit: int) -> None:
         """Say that the text has more than ``limit`` bytes."""
-        self._add(failures.TOO_LONG, path, f"Too long: may not be more than {limit} bytes")
+        why = f"may not be more than {limit} bytes" if limit >= 0 else "value is too long"
+        self._add(failures.TOO_LONG, path, f"Too long: {why}")
 
     def too_many(self, path: str, count: int, limit: int) -> None:
         """Say that the list has more than ``limit`` elements."""

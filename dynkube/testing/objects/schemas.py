@@ -13,9 +13,12 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from dynkube.names import GroupVersionKind
+from dynkube.testing.objects import go_structs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dynkube.testing.objects.go_structs import GoField
 
 #: How a ``$ref`` of the recorded documents starts.
 _REF_PREFIX = "#/components/schemas/"
@@ -117,21 +120,20 @@ class Schema:
         """The Go type name of a built-in definition (``PodSpec``); empty for inline and custom schemas."""
         return self.definition.rpartition(".")[2]
 
+    @property
+    def go_fields(self) -> Mapping[str, GoField]:
+        """The fields of the Go struct behind a built-in definition, in its order; empty for everything else."""
+        return go_structs.fields(_SCHEMA_PROPS if self.name in _SCHEMA_UNIONS else self.definition)
+
+    @property
+    def go_name(self) -> str:
+        """The Go struct whose fields these are: what a union with one takes its fields from, else `name`."""
+        return "JSONSchemaProps" if self.name in _SCHEMA_UNIONS else self.name
+
     @functools.cached_property
-    def go_type(self) -> str:
-        """The type as Go's JSON decoder names it: ``string``, ``int32``, ``v1.PodSpec``, ``[]v1.Container``."""
-        if self.scalar == "any":
-            return "interface {}"
-        if self.type == "array":
-            return f"[]{self.items.go_type if self.items else 'interface {}'}"
-        if self.additional is not None and not self.name:
-            return f"map[string]{self.additional.go_type}"
-        if self.name:
-            package = self.definition.split(".")[-2]
-            return f"{package}.{self.name}"
-        formats = {"int32": "int32", "int64": "int64", "double": "float64", "byte": "[]uint8"}
-        plain = {"boolean": "bool", "integer": "int64", "number": "float64", "object": "map[string]interface {}"}
-        return formats.get(self.format) or plain.get(self.type, "string")
+    def go_positions(self) -> dict[str, int]:
+        """Where in the Go struct each field stands."""
+        return {name: at for at, name in enumerate(self.go_fields)}
 
     @functools.cached_property
     def properties(self) -> dict[str, Schema]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.objects import go_json
+from dynkube.testing.objects import go_json, go_structs
 from dynkube.testing.objects.quantities import canonical
 from dynkube.testing.objects.schemas import object_meta
 
@@ -59,6 +60,29 @@ def zero(schema: Schema) -> Any:
     return values.get(schema.type)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands: for people (``path``), for Go's decoder, in which struct, and of which Go type."""
+
+    path: str
+    go_path: str
+    owner: str
+    type: str
+
+    @property
+    def field(self) -> str:
+        """The field as the decoder names it."""
+        return f"{self.owner}.{self.go_path}" if self.owner else self.go_path
+
+    def inside(self, suffix: str) -> _Place:
+        """Return the place of an element: the decoder's path stays, the type is the element's."""
+        return _Place(self.path + suffix, self.go_path, self.owner, go_structs.element(self.type))
+
+
+#: Stands in for fields of what is no known struct.
+_ANY = go_structs.GoField("interface {}")
+
+
 class Conversion:
     """One walk over one document; ``complaints`` collects unknown and duplicate fields in document order."""
 
@@ -85,8 +109,10 @@ class Conversion:
             if field is None:
                 self.complaints.append(f'unknown field "{here}"')
                 continue
-            go_here = f"{go_path}.{key}" if go_path else key
-            result[key] = self._value(element, field, here, go_here, schema.name)
+            go_field = schema.go_fields.get(key, _ANY)
+            # Go names the structs a field is inlined from, as if they were fields.
+            go_here = ".".join(filter(None, (go_path, go_field.embedded, key)))
+            result[key] = self._value(element, field, _Place(here, go_here, schema.go_name, go_field.type))
         return result
 
     def _duplicates(self, value: dict[str, Any], path: str) -> None:
@@ -94,100 +120,76 @@ class Conversion:
             prefix = f"{path}." if path else ""
             self.complaints.extend(f'duplicate field "{prefix}{key}"' for key in value.duplicates)
 
-    def _value(self, value: Any, schema: Schema, path: str, go_path: str, owner: str) -> Any:
+    def _value(self, value: Any, schema: Schema, place: _Place) -> Any:
         if value is None:
             return None
         if schema.scalar:
-            return self._scalar(value, schema, path)
+            return self._scalar(value, schema, place)
         kind = schema.type
         if kind == "array":
-            if isinstance(value, str) and schema.items is not None and schema.items.go_type == "uint8":
+            if isinstance(value, str) and place.type == "[]uint8":
                 return value
             if not isinstance(value, list):
-                raise self._mistyped(value, schema, go_path, owner)
+                raise _mistyped(value, schema, place)
             items = schema.items
             if items is None:
-                return self._plain(value, path)
-            return [self._element(v, items, f"{path}[{i}]", go_path, owner) for i, v in enumerate(value)]
+                return self._plain(value, place.path)
+            return [self._element(v, items, place.inside(f"[{i}]")) for i, v in enumerate(value)]
         if kind == "object" or (kind == "" and schema.properties):
-            return self._object(value, schema, path, go_path, owner)
+            return self._object(value, schema, place)
         if kind == "":
-            return self._plain(value, path)
-        return self._primitive(value, schema, go_path, owner)
+            return self._plain(value, place.path)
+        return self._primitive(value, schema, place)
 
-    def _element(self, value: Any, schema: Schema, path: str, go_path: str, owner: str) -> Any:
+    def _element(self, value: Any, schema: Schema, place: _Place) -> Any:
         if value is None:
             return zero(schema)
-        return self._value(value, schema, path, go_path, owner)
+        return self._value(value, schema, place)
 
-    def _object(self, value: Any, schema: Schema, path: str, go_path: str, owner: str) -> Any:
+    def _object(self, value: Any, schema: Schema, place: _Place) -> Any:
         if not isinstance(value, dict):
             if schema.type == "":  # a Go union with a list or a boolean
-                return self._plain(value, path)
-            raise self._mistyped(value, schema, go_path, owner)
+                return self._plain(value, place.path)
+            raise _mistyped(value, schema, place)
         if schema.open:
-            return self._plain(value, path)
+            return self._plain(value, place.path)
         if not schema.is_map:
-            return self._struct(value, schema, path, go_path)
-        self._duplicates(value, path)
+            return self._struct(value, schema, place.path, place.go_path)
+        self._duplicates(value, place.path)
         inner = schema.additional
         if inner is None:
-            return self._plain(value, path)
-        return {k: self._element(v, inner, f"{path}.{k}", go_path, owner) for k, v in value.items()}
+            return self._plain(value, place.path)
+        # Go decodes maps of bytes key by key in the order they are sent, all other values too.
+        return {k: self._element(v, inner, place.inside(f".{k}")) for k, v in value.items()}
 
-    def _primitive(self, value: Any, schema: Schema, go_path: str, owner: str) -> Any:
+    def _primitive(self, value: Any, schema: Schema, place: _Place) -> Any:
         kind = schema.type
         if kind == "boolean" and not isinstance(value, bool):
-            raise self._mistyped(value, schema, go_path, owner)
+            raise _mistyped(value, schema, place)
         if kind == "integer":
-            return self._integer(value, schema, go_path, owner)
+            return _integer(value, schema, place)
         if kind == "number" and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise self._mistyped(value, schema, go_path, owner)
+            raise _mistyped(value, schema, place)
         if kind == "string":
             if not isinstance(value, str):
-                raise self._mistyped(value, schema, go_path, owner)
+                raise _mistyped(value, schema, place)
             if schema.format == "byte":
                 _base64(value)
         return value
 
-    def _integer(self, value: Any, schema: Schema, go_path: str, owner: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self._mistyped(value, schema, go_path, owner)
-        limit = _INTEGER_LIMITS.get(schema.format, 2**63)
-        if isinstance(value, float) or not -limit <= value < limit:
-            where = f"{owner}.{go_path}" if owner else go_path
-            shown = go_json.dumps(value)
-            raise MistypedError(
-                f"json: cannot unmarshal number {shown} into Go struct field {where} of type {schema.go_type}"
-            )
-        return value
-
-    def _scalar(self, value: Any, schema: Schema, path: str) -> Any:
+    def _scalar(self, value: Any, schema: Schema, place: _Place) -> Any:
         scalar = schema.scalar
         if scalar == "any":
-            return self._plain(value, path)
+            return self._plain(value, place.path)
         if scalar == "int-or-string":
-            if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-                return value
-            raise MistypedError(
-                f"json: cannot unmarshal {go_json.describe(value)} into Go value of type "
-                f"{'int32' if isinstance(value, float) else 'string' if isinstance(value, bool) else 'int32'}"
-            )
+            return _int_or_string(value, place)
         if scalar == "quantity":
             return _quantity(value)
         if not isinstance(value, str):
-            raise MistypedError(f"json: cannot unmarshal {go_json.describe(value)} into Go value of type string")
-        if scalar in {"time", "microtime"} and value:
+            raise _unmarshalled(value, place, "string")
+        if scalar in {"time", "microtime"}:
             _check_time(value, micro=scalar == "microtime")
         return value
-
-    def _mistyped(self, value: Any, schema: Schema, go_path: str, owner: str) -> MistypedError:
-        where = f"{owner}.{go_path}" if owner else go_path
-        what = go_json.describe(value)
-        return MistypedError(
-            f"json: cannot unmarshal {what} into Go struct field {where} of type {schema.go_type}",
-            _conversion_problem(value, schema),
-        )
 
     def _plain(self, value: Any, path: str) -> Any:
         """Copy data that has no schema; only repeated keys can be wrong in it."""
@@ -236,14 +238,58 @@ def _go_number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
 
 
-def _conversion_problem(value: Any, schema: Schema) -> str:
+def _mistyped(value: Any, schema: Schema, place: _Place) -> MistypedError:
+    what = go_json.describe(value)
+    return MistypedError(
+        f"json: cannot unmarshal {what} into Go struct field {place.field} of type {place.type}",
+        _conversion_problem(value, schema, place),
+    )
+
+
+def _integer(value: Any, schema: Schema, place: _Place) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _mistyped(value, schema, place)
+    limit = _INTEGER_LIMITS.get(schema.format, 2**63)
+    if isinstance(value, float) or not -limit <= value < limit:
+        raise _out_of_range(value, place, place.type)
+    return value
+
+
+def _out_of_range(value: Any, place: _Place, go_type: str) -> MistypedError:
+    shown = go_json.dumps(value)
+    return MistypedError(f"json: cannot unmarshal number {shown} into Go struct field {place.field} of type {go_type}")
+
+
+def _int_or_string(value: Any, place: _Place) -> Any:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _unmarshalled(value, place, "int32")
+    if isinstance(value, float) or not -(2**31) <= value < 2**31:
+        raise _out_of_range(value, place, "int32")
+    return value
+
+
+def _unmarshalled(value: Any, place: _Place, go_type: str) -> MistypedError:
+    """Return the error of a type that reads its JSON itself, which reads text or a number at first."""
+    what = go_json.describe(value)
+    return MistypedError(
+        f"json: cannot unmarshal {what} into Go struct field {place.field} of type {go_type}",
+        f"json: cannot unmarshal {what} into Go value of type {go_type}",
+    )
+
+
+def _conversion_problem(value: Any, schema: Schema, place: _Place) -> str:
     names = {bool: "bool", int: "int64", float: "float64", str: "string", list: "slice", dict: "map"}
     found = names.get(type(value), "interface")
-    if schema.type == "array":
+    if schema.type == "array" or schema.format == "byte":
         return f"cannot restore slice from {found}"
     if schema.type == "object":
         return f"cannot restore map from {found}" if schema.is_map else f"cannot restore struct from: {found}"
-    return f"unrecognized type: {schema.go_type}"
+    if schema.type == "string" and found == "int64":  # the one conversion Go has, and JSON has not
+        return f"cannot convert int64 to {place.type}"
+    plain = {"string": "string", "boolean": "bool", "number": "float64"}
+    return f"unrecognized type: {plain.get(schema.type, schema.format or 'int64')}"
 
 
 def _base64(value: str) -> None:
@@ -251,10 +297,10 @@ def _base64(value: str) -> None:
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        at = next(
-            (i for i, c in enumerate(value) if not (c.isalnum() and c.isascii()) and c not in "+/\r\n"), len(value)
-        )
-        raise MistypedError(f"illegal base64 data at input byte {at}") from None
+        whole = len(value) // 4 * 4  # a group of four that ends early is at fault as a whole
+        at = next((i for i, c in enumerate(value) if not (c.isalnum() and c.isascii()) and c not in "+/\r\n"), whole)
+        why = f"illegal base64 data at input byte {at}"
+        raise MistypedError(why, f"error decoding from json: {why}") from None
 
 
 def _quantity(value: Any) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from dynkube.testing.kinds import status_rules
 from dynkube.testing.kinds.rulebook import BY_KIND, BY_PART
 from dynkube.testing.objects import metadata_rules, schema_rules
 from dynkube.testing.objects.report import Report
@@ -15,8 +16,27 @@ if TYPE_CHECKING:
     from dynkube.testing.objects.schemas import Schema
 
 
-#: Groups whose kinds are held to the rules of metadata all servers have, not to those of kube-apiserver's own.
-_GENERIC = frozenset({"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"})
+_RBAC = "rbac.authorization.k8s.io"
+#: How often the rules of a kind look at the whole metadata on update, where it is not once.
+_CHECKS_OF_METADATA: Final = {
+    ("", "ConfigMap"): 2,
+    ("policy", "PodDisruptionBudget"): 0,
+    **{(_RBAC, kind): 2 for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")},
+}
+#: Groups that do not ask for the domain of a finalizer, as kinds of the others do.
+_PLAIN_GROUPS: Final = frozenset(
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "coordination.k8s.io",
+        "policy",
+    }
+)
+
+
+def _names_finalizers(resource: ResourceInfo, schema: Schema | None) -> bool:
+    return (schema is None or not schema.custom) and resource.group not in _PLAIN_GROUPS
 
 
 class ResourceInfo(Protocol):
@@ -42,20 +62,25 @@ def validate(
 ) -> list[Cause]:
     """Return everything that is wrong with ``obj``, in the server's order; empty when it may be stored.
 
-    ``old`` is the stored object of an update, None on create. A write of the status subresource only has its metadata
-    and, for custom kinds, its schema and its rules checked. What is wrong but was so before is added to ``warnings``.
+    ``old`` is the stored object of an update, None on create. A write of a subresource has its metadata checked, what
+    the subresource is about and, for custom kinds, its schema and its rules. What is wrong but was so before is added
+    to ``warnings``.
     """
     report = Report()
     metadata = obj.get("metadata") or {}
     if old is None:
         metadata_rules.check_name(metadata, resource.group, resource.kind, report)
         metadata_rules.check(metadata, report)
+        if _names_finalizers(resource, schema):
+            metadata_rules.check_finalizer_names(metadata.get("finalizers") or [], "metadata.finalizers", report)
     else:
         metadata_rules.check_update(metadata, old.get("metadata") or {}, report)
         # Both the generic registry and the kind's strategy check metadata on update: the server reports it twice.
         report.causes *= 2
-    if resource.group not in _GENERIC and not (schema is not None and schema.custom):
-        metadata_rules.check_finalizers(metadata, report)
+        for _ in range(_CHECKS_OF_METADATA.get((resource.group, resource.kind), 1)):
+            metadata_rules.check(metadata, report)
+            if _names_finalizers(resource, schema):
+                metadata_rules.check_finalizer_names(metadata.get("finalizers") or [], "metadata.finalizers", report)
     if schema is not None and schema.custom:
         _custom(obj, old, resource, schema, report, part=subresource)
         found = _rules(obj, old, schema, report)
@@ -63,6 +88,10 @@ def validate(
             warnings += found
     elif old is not None and (resource.group, resource.kind, subresource) in BY_PART:
         BY_PART[resource.group, resource.kind, subresource](obj, old, report)
+    elif old is not None and subresource == "status":
+        check = status_rules.BY_KIND.get((resource.group, resource.kind))
+        if check is not None:
+            check(obj, old, report)
     elif not subresource:
         rules = BY_KIND.get((resource.group, resource.kind))
         if rules is not None:

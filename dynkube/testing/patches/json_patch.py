@@ -76,7 +76,7 @@ def _do(document: Any, operation: dict[str, Any]) -> Any:
     op = operation.get("op")
     if op not in _OPERATIONS or not isinstance(operation.get("path"), str):
         raise failures.rejected()
-    path = _pointer(operation["path"])
+    path = segments(operation["path"])
     value = copy.deepcopy(operation.get("value"))
     if op == "add":
         return _add(document, path, value)
@@ -88,7 +88,7 @@ def _do(document: Any, operation: dict[str, Any]) -> Any:
         if not equal(_get(document, path, default=None), value):
             raise failures.rejected()
         return document
-    source = _pointer(operation.get("from"))
+    source = segments(operation.get("from"))
     if op == "copy":
         return _add(document, path, copy.deepcopy(_get(document, source, default=None)))
     if path[: len(source)] == source and len(path) > len(source):
@@ -97,7 +97,7 @@ def _do(document: Any, operation: dict[str, Any]) -> Any:
     return _add(document, path, moved)
 
 
-def _pointer(text: Any) -> list[str]:
+def segments(text: Any) -> list[str]:
     """Split a JSON pointer (RFC 6901); a tilde that escapes nothing stands for itself."""
     if not isinstance(text, str) or (text and not text.startswith("/")):
         raise failures.rejected()

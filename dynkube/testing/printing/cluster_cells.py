@@ -129,10 +129,10 @@ def webhooks(obj: dict[str, Any]) -> list[Any]:
 
 
 def admission_policy(obj: dict[str, Any]) -> list[Any]:
-    """Return a validating admission policy's cells."""
+    """Return the cells of an admission policy, validating or mutating."""
     kind = spec(obj).get("paramKind")
     shown = f"{kind.get('apiVersion')}/{kind.get('kind')}" if kind else UNSET
-    return [name(obj), len(spec(obj).get("validations") or []), shown, age(obj)]
+    return [name(obj), len(spec(obj).get("validations") or spec(obj).get("mutations") or []), shown, age(obj)]
 
 
 def admission_binding(obj: dict[str, Any]) -> list[Any]:
@@ -183,6 +183,8 @@ BY_KIND: Final[dict[str, Cells]] = {
     "certificates.k8s.io/CertificateSigningRequest": signing_request,
     f"{_ADMISSION}/MutatingWebhookConfiguration": webhooks,
     f"{_ADMISSION}/ValidatingWebhookConfiguration": webhooks,
+    f"{_ADMISSION}/MutatingAdmissionPolicy": admission_policy,
+    f"{_ADMISSION}/MutatingAdmissionPolicyBinding": admission_binding,
     f"{_ADMISSION}/ValidatingAdmissionPolicy": admission_policy,
     f"{_ADMISSION}/ValidatingAdmissionPolicyBinding": admission_binding,
     "apiregistration.k8s.io/APIService": api_service,

@@ -221,6 +221,22 @@ def resource_slice(obj: dict[str, Any]) -> list[Any]:
     return [name(obj), wanted.get("nodeName") or UNSET, wanted.get("driver", ""), pool, age(obj)]
 
 
+def scale(obj: dict[str, Any]) -> list[Any]:
+    """Return a scale's cells."""
+    wanted, present = spec(obj).get("replicas", 0), (obj.get("status") or {}).get("replicas", 0)
+    return [name(obj), wanted, present, age(obj)]
+
+
+def component_status(obj: dict[str, Any]) -> list[Any]:
+    """Return a component's cells."""
+    healthy, message, error = "Unknown", "", ""
+    for condition in obj.get("conditions") or []:
+        if condition.get("type") == "Healthy":
+            healthy = {"True": "Healthy", "False": "Unhealthy"}.get(str(condition.get("status")), "Unknown")
+            message, error = condition.get("message", ""), condition.get("error", "")
+    return [name(obj), healthy, message, error]
+
+
 def generic(obj: dict[str, Any]) -> list[Any]:
     """Return the cells of a kind without a printer: its name and when it was created."""
     created = (obj.get("metadata") or {}).get("creationTimestamp")
@@ -229,7 +245,9 @@ def generic(obj: dict[str, Any]) -> list[Any]:
 
 
 BY_KIND: Final[dict[str, Cells]] = {
+    "ComponentStatus": component_status,
     "ConfigMap": config_map,
+    "autoscaling/Scale": scale,
     "Secret": secret,
     "ServiceAccount": named,
     "Namespace": namespace,

@@ -32,8 +32,9 @@ def table(
     custom: bool | None = None,
     include_object: str = "Metadata",
     list_metadata: Mapping[str, Any] | None = None,
+    version: str = "v1",
 ) -> dict[str, Any]:
-    """Return a ``meta.k8s.io/v1`` Table with one row for each object.
+    """Return a ``meta.k8s.io`` Table of a version, v1 or v1beta1, with one row for each object.
 
     ``crd_columns`` are a custom kind's printer columns (an empty list: only its age); None means a built-in kind.
     ``include_object`` is Metadata, Object or None; ``list_metadata`` goes to the table's metadata.
@@ -43,10 +44,10 @@ def table(
         printer = True
     else:
         definitions, rows, printer = _builtin(objects, gvk)
-    built = [_row(obj, found, gvk, include_object) for obj, found in zip(objects, rows, strict=True)]
+    built = [_row(obj, found, gvk, include_object, version) for obj, found in zip(objects, rows, strict=True)]
     return {
         "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
+        "apiVersion": f"meta.k8s.io/{version}",
         "metadata": dict(list_metadata or {}),
         "columnDefinitions": definitions,
         # The generic printer leaves its slice unset, the others make an empty one.
@@ -54,13 +55,15 @@ def table(
     }
 
 
-def partial_metadata(obj: Mapping[str, Any]) -> dict[str, Any]:
+def partial_metadata(obj: Mapping[str, Any], version: str = "v1") -> dict[str, Any]:
     """Return only the object's metadata, as a PartialObjectMetadata."""
     metadata = dict(obj.get("metadata") or {})
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": metadata}
 
 
-def _row(obj: dict[str, Any], found: list[Any], gvk: GroupVersionKind, include_object: str) -> dict[str, Any]:
+def _row(
+    obj: dict[str, Any], found: list[Any], gvk: GroupVersionKind, include_object: str, version: str
+) -> dict[str, Any]:
     row: dict[str, Any] = {"cells": found}
     conditions = _conditions(obj) if (gvk.group, gvk.kind) == ("", "Pod") else None
     if conditions:
@@ -69,7 +72,7 @@ def _row(obj: dict[str, Any], found: list[Any], gvk: GroupVersionKind, include_o
         type_meta = {"kind": gvk.kind, "apiVersion": gvk.group_version.api_version}
         row["object"] = {**type_meta, **obj}
     else:
-        row["object"] = None if include_object == "None" else partial_metadata(obj)
+        row["object"] = None if include_object == "None" else partial_metadata(obj, version)
     return row
 
 

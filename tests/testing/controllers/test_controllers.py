@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing import APIServer
-from testing.calling import CMS, CRDS, WIDGETS, Caller, Stream, config_map, definition, pod
+from testing.calling import CMS, CRDS, WIDGET, WIDGETS, Caller, Stream, config_map, definition, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_a_deleted_namespace_empties_itself_and_goes(call: Caller) -> None:
     inside = "/api/v1/namespaces/doomed"
     call.ok("POST", f"{inside}/configmaps", config_map("a"))
     call.ok("POST", f"{inside}/pods", pod("p", nodeName="n1"))
-    call.ok("POST", WIDGETS.replace("default", "doomed"), {"metadata": {"name": "w"}})
+    call.ok("POST", WIDGETS.replace("default", "doomed"), {**WIDGET, "metadata": {"name": "w"}})
     assert call.ok("DELETE", inside)["status"]["phase"] == "Terminating"
     assert call("POST", f"{inside}/configmaps", config_map("b")).status in (403, 404)
     assert gone(call, inside)
@@ -156,7 +156,7 @@ def test_a_definition_is_served_as_soon_as_it_is_created(call: Caller) -> None:
     accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     groups = call.ok("GET", "/apis", Accept=accept)["items"]
     assert groups[-1]["metadata"]["name"] == "example.com"
-    assert call.ok("POST", WIDGETS, {"metadata": {"name": "w"}, "spec": {}})["spec"] == {"size": 3}
+    assert call.ok("POST", WIDGETS, {**WIDGET, "metadata": {"name": "w"}, "spec": {}})["spec"] == {"size": 3}
     assert "apis/example.com/v1" in call.ok("GET", "/openapi/v3")["paths"]
 
 
@@ -186,7 +186,7 @@ def test_a_version_can_be_taken_out_of_service(call: Caller) -> None:
     version = crd["spec"]["versions"][0]
     crd["spec"]["versions"].append({**version, "name": "v2", "storage": False})
     stored = call.ok("POST", CRDS, crd)
-    call.ok("POST", WIDGETS, {"metadata": {"name": "w"}})
+    call.ok("POST", WIDGETS, {**WIDGET, "metadata": {"name": "w"}})
     assert call.ok("GET", WIDGETS.replace("/v1/", "/v2/") + "/w")["apiVersion"] == "example.com/v2"
     path = f"{CRDS}/{stored['metadata']['name']}"
     operations = [{"op": "replace", "path": "/spec/versions/1/served", "value": False}]
@@ -198,10 +198,10 @@ def test_a_version_can_be_taken_out_of_service(call: Caller) -> None:
 def test_a_definition_waits_for_objects_with_finalizers(call: Caller) -> None:
     """It stays Terminating, takes no new objects, and goes with the last one."""
     call.ok("POST", CRDS, definition())
-    call.ok("POST", WIDGETS, {"metadata": {"name": "w", "finalizers": ["example.com/hold"]}})
+    call.ok("POST", WIDGETS, {**WIDGET, "metadata": {"name": "w", "finalizers": ["example.com/hold"]}})
     call.ok("DELETE", f"{CRDS}/widgets.example.com")
     assert "deletionTimestamp" in call.ok("GET", f"{WIDGETS}/w")["metadata"]
-    assert call("POST", WIDGETS, {"metadata": {"name": "x"}}).status == 403
+    assert call("POST", WIDGETS, {**WIDGET, "metadata": {"name": "x"}}).status == 403
     patch = {"metadata": {"finalizers": None}}
     call.ok("PATCH", f"{WIDGETS}/w", patch, Content_Type="application/merge-patch+json")
     assert call("GET", f"{CRDS}/widgets.example.com").status == 404

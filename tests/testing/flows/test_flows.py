@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testing.calling import CMS, CRDS, WIDGETS, Caller, Stream, config_map, definition, pod
+from testing.calling import CMS, CRDS, WIDGET, WIDGETS, Caller, Stream, config_map, definition, pod
 
 if TYPE_CHECKING:
     from dynkube.testing import APIServer
@@ -109,7 +109,7 @@ def test_selectable_fields_of_a_definition_are_selectable(call: Caller) -> None:
     crd["spec"]["versions"][0]["selectableFields"] = [{"jsonPath": ".spec.size"}]
     call.ok("POST", CRDS, crd)
     for size in (1, 2):
-        call.ok("POST", WIDGETS, {"metadata": {"name": f"w{size}"}, "spec": {"size": size}})
+        call.ok("POST", WIDGETS, {**WIDGET, "metadata": {"name": f"w{size}"}, "spec": {"size": size}})
     assert names(call.ok("GET", f"{WIDGETS}?fieldSelector=spec.size=2")) == ["w2"]
 
 
@@ -317,7 +317,7 @@ def test_a_bookmark_comes_before_a_watch_ends(call: Caller) -> None:
 def test_a_watch_ends_with_its_definition(call: Caller) -> None:
     """When a CRD goes, its watches deliver the deletions and end."""
     call.ok("POST", CRDS, definition())
-    call.ok("POST", WIDGETS, {"metadata": {"name": "w"}})
+    call.ok("POST", WIDGETS, {**WIDGET, "metadata": {"name": "w"}})
     with Stream(call, f"{WIDGETS}?watch=1&timeoutSeconds=30") as stream:
         assert stream.next()["type"] == "ADDED"
         call.ok("DELETE", f"{CRDS}/widgets.example.com")

@@ -175,13 +175,14 @@ def test_yaml_is_read_as_go_reads_it() -> None:
 
 
 def test_built_in_objects_take_their_go_form() -> None:
-    """Empty optional fields vanish, and structs that are always written appear."""
+    """Empty optional fields vanish, structs that are always written appear, pointers without omitempty are null."""
     obj, _ = read(
         {"metadata": {"name": "d", "labels": {}}, "spec": {"minReadySeconds": 0, "paused": False, "replicas": 0}},
         DEPLOYMENT,
     )
     assert obj["metadata"] == {"name": "d"}
-    assert obj["spec"] == {"replicas": 0, "strategy": {}, "template": {"metadata": {}, "spec": {"containers": None}}}
+    template = {"metadata": {}, "spec": {"containers": None}}
+    assert obj["spec"] == {"replicas": 0, "selector": None, "strategy": {}, "template": template}
     assert obj["status"] == {}
 
 
@@ -219,7 +220,7 @@ def test_keys_given_twice_in_a_patch_are_told_too() -> None:
 
 def test_a_strategic_patch_of_the_wrong_type_is_told_in_the_converter_s_words() -> None:
     """Maps that never were JSON text are refused by another part of the server, with other words."""
-    for value, why in ((1, "unrecognized type: string"), ({}, "unrecognized type: string")):
+    for value, why in ((1, "cannot convert int64 to string"), ({}, "unrecognized type: string")):
         with pytest.raises(Failure, match=why):
             decoding.redecode(
                 {"data": {"k": value}}, gvk=CONFIG_MAP, schema=schema_of(CONFIG_MAP), patch={"data": {"k": value}}
@@ -237,8 +238,11 @@ def test_custom_objects_are_not_typed_but_unknown_fields_are_told() -> None:
     body = b'{"apiVersion":"example.com/v1","kind":"Widget","spec":{"n":"text","m":1}}'
     obj, warnings = decoding.decode(body, "application/json", gvk=WIDGET, schema=CUSTOM)
     assert (obj["spec"], warnings) == ({"n": "text", "m": 1}, ['unknown field "spec.m"'])
+    typed = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"labels":{"a":1}}}'
     with pytest.raises(Failure, match=r"ObjectMeta\.labels of type string"):
-        decoding.decode(b'{"metadata":{"labels":{"a":1}}}', "application/json", gvk=WIDGET, schema=CUSTOM)
+        decoding.decode(typed, "application/json", gvk=WIDGET, schema=CUSTOM)
+    with pytest.raises(Failure, match="Object 'Kind' is missing in"):
+        decoding.decode(b'{"metadata":{}}', "application/json", gvk=WIDGET, schema=CUSTOM)
     with pytest.raises(Failure, match="does not match the expected API version"):
         decoding.decode(
             b'{"apiVersion":"example.com/v2","kind":"Widget"}', "application/json", gvk=WIDGET, schema=CUSTOM

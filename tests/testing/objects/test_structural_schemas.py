@@ -97,8 +97,8 @@ def test_structural_schemas_are_taken(schema: dict[str, Any]) -> None:
         (
             {"type": "array", "items": TEXT, "x-kubernetes-list-type": "map"},
             [
-                'items.type: Invalid value: "string": must be object if parent array\'s x-kubernetes-list-type is map',
                 "x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map",
+                'items.type: Invalid value: "string": must be object if parent array\'s x-kubernetes-list-type is map',
             ],
         ),
         (
@@ -109,11 +109,11 @@ def test_structural_schemas_are_taken(schema: dict[str, Any]) -> None:
                 "x-kubernetes-list-map-keys": ["a", "b"],
             },
             [
+                'x-kubernetes-list-map-keys: Invalid value: ["a","b"]: entries must all be names of item properties',
                 (
                     "items.properties[a].default: Required value: this property is in x-kubernetes-list-map-keys, "
                     "so it must have a default or be a required property"
                 ),
-                'x-kubernetes-list-map-keys: Invalid value: ["a","b"]: entries must all be names of item properties',
             ],
         ),
         (
@@ -195,7 +195,8 @@ def test_versions_that_differ_are_named_one_by_one() -> None:
         (".spec", "must point to a field of type string, boolean or integer. Enum string fields and strings"),
         (".spec.nope", "is an invalid path: does not refer to a valid field"),
         (".spec.list[0]", "is an invalid path: array notation is not allowed"),
-        (".metadata.name", "must not point to fields in metadata"),
+        (".metadata.name", "is an invalid path: does not refer to a valid field"),
+        ("..", "is an invalid path: does not refer to a valid field"),
         ("spec.name", "is an invalid path: expected [ or . but got: spec"),
         (".spec.", "is an invalid path: unexpected end of JSON path"),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from dynkube.errors import ConfigError
 from dynkube.testing import APIServer
-from testing.calling import CMS, CRDS, WIDGETS, Caller, config_map, definition
+from testing.calling import CMS, CRDS, WIDGET, WIDGETS, Caller, config_map, definition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def test_objects_and_definitions_are_there_after_a_restart(tmp_path: Path) -> No
     with APIServer(data=tmp_path) as server:
         call = Caller(server.url)
         call.ok("POST", CRDS, definition())
-        call.ok("POST", WIDGETS, {"metadata": {"name": "w"}})
+        call.ok("POST", WIDGETS, {**WIDGET, "metadata": {"name": "w"}})
         call.ok("POST", CMS, config_map("gone"))
         call.ok("DELETE", f"{CMS}/gone")
         kept = call.ok("POST", CMS, config_map("kept", {"k": "\u2028 é"}))
