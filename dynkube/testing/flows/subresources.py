@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dynkube.names import GroupVersionKind
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
-from dynkube.testing.flows import deleting, writing
+from dynkube.testing.flows import deleting, tokens, writing
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
 from dynkube.testing.http.connections import HTTPResponse
@@ -18,6 +17,7 @@ from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.negotiation import BODY_TYPES, JSON, YAML
 from dynkube.testing.http.options import DeleteOptions, write_options
 from dynkube.testing.objects.decoding import decode, redecode
+from dynkube.testing.objects.report import Report
 from dynkube.testing.patches import scale_fields, server_side_apply
 from dynkube.testing.patches.managed_fields import Ownership
 
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
 #: Phases in which a pod serves nobody: its eviction disrupts nothing.
 _UNPROTECTED = frozenset({"Pending", "Succeeded", "Failed"})
-#: Longest life of a service account token, in seconds, and the one it gets when none is asked for.
-_LONGEST_TOKEN = 1 << 32
-_DEFAULT_TOKEN = 3600
-_SHORTEST_TOKEN = 600
 
 
 def handle(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer | HTTPResponse:
@@ -138,7 +134,11 @@ def _scale(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     cluster = call.cluster
     if call.route.verb == "get":
         record = cluster.get(resource, call.key)
-        return ObjectAnswer(scale_of(resource, cluster.shown(resource, record)))
+        obj = cluster.shown(resource, record)
+        spec_path = _scale_paths(resource)[0]
+        if resource.custom and nested_get(obj, *spec_path) is None:
+            raise failures.internal(f'the spec replicas field ".{".".join(spec_path)}" does not exist')
+        return ObjectAnswer(scale_of(resource, obj))
     if call.content_type == writing.APPLY_PATCH:
         return _applied_scale(call, resource)
     patching = call.route.verb == "patch"
@@ -152,12 +152,12 @@ def _scale(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
         metadata, spec = scale.get("metadata") or {}, scale.get("spec") or {}
         if metadata.get("name") != call.route.name:
             writing.check_name(call, metadata)
-        replicas = _checked_replicas(spec.get("replicas", 0), call.route.name)
+        replicas = _checked_replicas(resource, spec.get("replicas", 0), call.route.name)
         obj = _with_replicas(resource, copy.deepcopy(old), replicas)
         version = metadata.get("resourceVersion")
         if version:
             obj["metadata"]["resourceVersion"] = version
-        change = writing.change_of(call, options, subresource="scale")
+        change = writing.change_of(call, options, subresource="scale", recorded=not _owned(resource, old))
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
     return ObjectAnswer(scale_of(resource, answer.document))
 
@@ -187,7 +187,7 @@ def _applied_scale(call: Call, resource: Resource) -> ObjectAnswer:
         )
         if resource.custom:
             raise _no_scale_of_custom(applied)
-        replicas = _checked_replicas((scale.get("spec") or {}).get("replicas", 0), call.route.name)
+        replicas = _checked_replicas(resource, (scale.get("spec") or {}).get("replicas", 0), call.route.name)
         obj = _with_replicas(resource, copy.deepcopy(old), replicas)
         mine = Ownership.read(scale["metadata"].get("managedFields"))
         obj["metadata"]["managedFields"] = scale_fields.of_object(owned, mine, path, resource.api_version).write()
@@ -219,10 +219,17 @@ def _patched_scale(call: Call, editor: Editor | None, scale: dict[str, Any], opt
 _SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
 
 
-def _checked_replicas(replicas: Any, name: str) -> int:
+def _owned(resource: Resource, obj: Mapping[str, Any]) -> bool:
+    """Tell whether somebody owns the replicas. A Scale owned by nobody is an object that never had managed fields."""
+    path = tuple(f"f:{name}" for name in _scale_paths(resource)[0])
+    return bool(scale_fields.of_scale(Ownership.read(obj["metadata"].get("managedFields")), path).sets)
+
+
+def _checked_replicas(resource: Resource, replicas: Any, name: str) -> int:
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise failures.bad_request("Scale.spec.replicas must be a number")
-    if replicas < 0:
+    # Those of custom objects are looked at with the object as a whole, as its own field.
+    if replicas < 0 and not resource.custom:
         message = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise failures.invalid("autoscaling", "Scale", name, [Cause(failures.INVALID, message, "spec.replicas")])
     return replicas
@@ -251,10 +258,15 @@ def bind(call: Call, pods: Resource) -> ObjectAnswer:
 def _binding(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     options = write_options(call.route.query, "CreateOptions")
     binding = _body(call, sub, options.field_validation)
-    node = nested_get(binding, "target", "name") or ""
+    node, kind = nested_get(binding, "target", "name") or "", nested_get(binding, "target", "kind") or ""
+    report = Report()
+    if kind not in ("", "Node"):
+        report.unsupported("target.kind", kind, ["Node", "<empty>"])
     if not node:
-        cause = Cause(failures.REQUIRED, "Required value", "target.name")
-        raise failures.invalid("", "Binding", call.route.name, [cause])
+        report.required("target.name")
+    if report.causes:
+        # The registry hands its errors on as they are, outside of any Status.
+        raise failures.Failure("", failures.join_causes(report.causes), code=500)
     cluster = call.cluster
     with cluster.store.transaction():
         record = cluster.get(resource, call.key)
@@ -435,45 +447,7 @@ def _finalize(call: Call, resource: Resource, _sub: Subresource) -> ObjectAnswer
 
 def _token(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     options = write_options(call.route.query, "CreateOptions")
-    asked = _body(call, sub, options.field_validation)
-    record = call.cluster.get(resource, call.key)
-    account = record.object["metadata"]
-    seconds = nested_get(asked, "spec", "expirationSeconds") or _DEFAULT_TOKEN
-    if not _SHORTEST_TOKEN <= seconds <= _LONGEST_TOKEN:
-        limit, word = ("10 minutes", "less") if seconds < _SHORTEST_TOKEN else ("2^32 seconds", "larger")
-        message = f"Invalid value: {seconds}: may not specify a duration {word} than {limit}"
-        cause = Cause(failures.INVALID, message, "spec.expirationSeconds")
-        raise failures.invalid("authentication.k8s.io", "TokenRequest", call.route.name, [cause])
-    authenticator = call.cluster.authenticator
-    issued = int(time.time())
-    audiences = nested_get(asked, "spec", "audiences") or [authenticator.issued.ISSUER]
-    claims = {
-        "aud": audiences,
-        "exp": issued + seconds,
-        "iat": issued,
-        "iss": authenticator.issued.ISSUER,
-        "kubernetes.io": {
-            "namespace": call.key[0],
-            "serviceaccount": {"name": call.route.name, "uid": account["uid"]},
-        },
-        "nbf": issued,
-        "sub": f"system:serviceaccount:{call.key[0]}:{call.route.name}",
-    }
-    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(issued + seconds))
-    spec = {**(asked.get("spec") or {}), "audiences": audiences, "expirationSeconds": seconds}
-    spec.setdefault("boundObjectRef", None)
-    document = {
-        "kind": "TokenRequest",
-        "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {
-            "name": call.route.name,
-            "namespace": call.key[0],
-            "creationTimestamp": call.cluster.now(),
-        },
-        "spec": spec,
-        "status": {"token": authenticator.issued.issue(claims), "expirationTimestamp": expires},
-    }
-    return ObjectAnswer(document, status=201)
+    return tokens.issue(call, resource, _body(call, sub, options.field_validation), options)
 
 
 _POD = ("", "pods")
