@@ -37,7 +37,7 @@ def definition(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
         report.required("spec.scope")
     elif spec["scope"] not in {"Cluster", "Namespaced"}:
         report.unsupported("spec.scope", spec["scope"], ["Cluster", "Namespaced"])
-    _versions(spec.get("versions"), report)
+    _versions(spec.get("versions"), report, new=old is None)
     if spec.get("preserveUnknownFields"):
         why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         report.invalid("spec.preserveUnknownFields", True, why)
@@ -92,7 +92,7 @@ def _names(names: dict[str, Any], report: Report) -> None:
         report.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
-def _versions(versions: list[dict[str, Any]] | None, report: Report) -> None:
+def _versions(versions: list[dict[str, Any]] | None, report: Report, *, new: bool) -> None:
     found = versions or []
     shared = {key for key in _SHARED if found and found[0].get(key) and all(v.get(key) == found[0][key] for v in found)}
     for key, place in _SHARED.items():
@@ -118,7 +118,7 @@ def _versions(versions: list[dict[str, Any]] | None, report: Report) -> None:
         report.invalid("spec.versions", shown, "must have exactly one version marked as storage version")
     if len({version.get("name") for version in found}) != len(found):
         report.invalid("spec.versions", shown, "must contain unique version names")
-    if not stored:
+    if new and not stored:
         report.invalid("status.storedVersions", None, "must have at least one stored version")
 
 

@@ -27,6 +27,7 @@ Validation = Literal["Ignore", "Warn", "Strict"]
 
 #: How the real server names the table it looked the kind up in.
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+_UNKNOWN_IN_METADATA = 'unknown field "metadata.'
 #: Bodies are quoted in errors up to this many bytes.
 _SNIPPET = 30
 #: What the decoder tries to read first, printed when the body is no object.
@@ -105,9 +106,13 @@ def redecode(
 
 
 def _sorted(complaints: list[str]) -> list[str]:
-    """Return complaints about a custom object in the server's order: repeated fields as met, unknown ones sorted."""
+    """Return complaints about a custom object in the server's order.
+
+    Repeated fields as met; then unknown ones: those of metadata, which is read by itself, and the rest, both sorted.
+    """
     unknown = [complaint for complaint in complaints if complaint.startswith("unknown field ")]
-    return [complaint for complaint in complaints if complaint not in unknown] + sorted(unknown)
+    unknown.sort(key=lambda complaint: (not complaint.startswith(_UNKNOWN_IN_METADATA), complaint))
+    return [complaint for complaint in complaints if complaint not in unknown] + unknown
 
 
 def _expect_patched(document: Mapping[str, Any], gvk: GroupVersionKind, schema: Schema | None) -> None:
