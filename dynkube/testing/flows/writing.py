@@ -198,7 +198,7 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     _set_fields(obj, fields)
     causes = validate(obj, None, resource, schema)
     if causes:
-        raise failures.invalid(resource.group, obj["kind"], obj["metadata"].get("name", ""), causes)
+        raise failures.invalid(resource.group, obj.get("kind", ""), obj["metadata"].get("name", ""), causes)
     change.warnings.extend(advice(obj, None, resource, schema))
 
 
@@ -326,7 +326,7 @@ def replace(
         metadata["generation"] = previous.get("generation", 0) + 1
     causes = validate(obj, old, resource, schema, subresource=change.subresource if resource.custom else part)
     if causes:
-        raise failures.invalid(resource.group, obj["kind"], metadata["name"], causes)
+        raise failures.invalid(resource.group, obj.get("kind", ""), metadata["name"], causes)
     change.warnings.extend(advice(obj, old, resource, schema))
     return _store(cluster, resource, record, obj, change)
 

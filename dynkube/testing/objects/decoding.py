@@ -90,6 +90,9 @@ def redecode(
     custom = schema is None or schema.custom
     if patch is not None:  # it was merged into an object of the right type, not into a document
         current |= {"apiVersion": expected, "kind": gvk.kind}
+    if custom and current.get("kind") in (None, ""):
+        text = go_json.dumps(go_order.ordered(dict(document), None, set()))
+        raise _bad_patch(document, None, f"Object 'Kind' is missing in '{text}'", schema, [])
     if current.get("kind", gvk.kind) != gvk.kind or current.get("apiVersion", expected) != expected:
         _expect_patched(current, gvk, schema)
     conversion = Conversion(keep_unknown=custom)

@@ -239,3 +239,18 @@ def test_nothing_new_while_the_definition_goes(call: Caller) -> None:
         "f:message": {},
         "f:reason": {},
     }
+
+
+@pytest.mark.parametrize(
+    "operation", [{"op": "remove"}, {"op": "replace", "value": ""}, {"op": "replace", "value": None}]
+)
+def test_a_patch_that_takes_the_kind_away(call: Caller, operation: dict[str, Any]) -> None:
+    """The outcome is 422, about the patch: it can be read as no kind at all."""
+    call.ok("POST", CRDS, definition())
+    call.ok("POST", WIDGETS, widget())
+    headers = {"Content_Type": "application/json-patch+json"}
+    answer = call("PATCH", f"{WIDGETS}/w", [{**operation, "path": "/kind"}], **headers)
+    assert (answer.status, answer.json["reason"]) == (422, "Invalid")
+    ((reason, field, message),) = told(answer)
+    assert (reason, field) == ("FieldValueInvalid", "patch")
+    assert "Object 'Kind' is missing in '{" in message
