@@ -16,11 +16,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.access import aggregation
-from dynkube.testing.controllers import bootstrap
+from dynkube.testing.controllers import bootstrap, deletion_conditions
 from dynkube.testing.flows import deleting, writing
 from dynkube.testing.flows.cluster import NAMESPACES
 from dynkube.testing.http.failures import Failure
 from dynkube.testing.http.options import DeleteOptions
+from dynkube.testing.patches import managed_fields
 from dynkube.testing.storage.store import ADDED, DELETED
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ Place = tuple["Collection", "Key"]
 
 def _references(obj: dict[str, Any]) -> list[dict[str, Any]]:
     return list(obj["metadata"].get("ownerReferences") or ())
+
+
+def _since(old: dict[str, dict[str, Any]], condition: dict[str, str], now: str) -> dict[str, Any]:
+    """Return a condition as it was if it says the same, else with the time it began to."""
+    before = old.get(condition["type"])
+    if before is not None and all(before.get(name) == value for name, value in condition.items()):
+        return before
+    names = ("type", "status", "lastTransitionTime", "reason", "message")
+    return {name: now if name == "lastTransitionTime" else condition[name] for name in names}
 
 
 class Controllers:
@@ -299,25 +309,25 @@ class Controllers:
             found = self._object((collection, name))
             for finalizer in (found.object["metadata"].get("finalizers") or ()) if found else ():
                 finalizers[finalizer] = finalizers.get(finalizer, 0) + 1
-        remaining = ", ".join(f"{what} has {count} resource instances" for what, count in sorted(counts.items()))
-        held = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(finalizers.items()))
-        conditions = [
-            ("NamespaceContentRemaining", "SomeResourcesRemain", f"Some resources are remaining: {remaining}"),
-            (
-                "NamespaceFinalizersRemaining",
-                "SomeFinalizersRemain",
-                f"Some content in the namespace has finalizers remaining: {held}",
-            ),
+        before = record.object.get("status") or {}
+        old = {condition["type"]: condition for condition in before.get("conditions") or ()}
+        wanted = [
+            _since(old, condition, self._cluster.now()) for condition in deletion_conditions.told(counts, finalizers)
         ]
-        now = self._cluster.now()
-        status = copy.deepcopy(record.object.get("status") or {})
-        status["conditions"] = [
-            {"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
-            for kind, reason, message in conditions
-        ]
-        old = [(c.get("type"), c.get("message")) for c in (record.object.get("status") or {}).get("conditions") or ()]
-        if old != [(kind, message) for kind, _, message in conditions]:
-            self._cluster.store.replace(NAMESPACES, key, {**record.object, "status": status})
+        if wanted == list(old.values()):
+            return
+        obj = {**copy.deepcopy(record.object), "status": {**before, "conditions": wanted}}
+        resource = self._cluster.resource("", "v1", "namespaces")
+        obj["metadata"]["managedFields"] = managed_fields.record_update(
+            record.object,
+            obj,
+            manager="kube-controller-manager",
+            api_version="v1",
+            schema=self._cluster.schema_of(resource),
+            time=self._cluster.now(),
+            subresource="status",
+        )
+        self._cluster.store.replace(NAMESPACES, key, obj)
 
     def _reap(self, key: Key) -> None:
         """Remove a terminating pod: at once when its node does not exist, else when its time is up.

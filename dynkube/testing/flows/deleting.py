@@ -59,6 +59,8 @@ def delete_object(cluster: Cluster, resource: Resource, key: Key, options: Delet
 
 
 def _check_preconditions(resource: Resource, metadata: dict[str, Any], options: DeleteOptions) -> None:
+    if resource.collection == NAMESPACES:
+        namespaces.check_preconditions(metadata, options.preconditions)
     uid = options.preconditions.get("uid")
     if uid is not None and uid != metadata["uid"]:
         why = (

@@ -9,6 +9,8 @@ from dynkube.testing.flows.cluster import NAMESPACES
 from dynkube.testing.http import failures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dynkube.testing.flows.cluster import Cluster
     from dynkube.testing.resources.registry import Resource
 
@@ -31,6 +33,15 @@ def check_deletable(name: str) -> None:
     """Raise the 403 Failure for namespaces the system needs."""
     if name in PROTECTED:
         raise failures.forbidden("", "namespaces", name, "this namespace may not be deleted")
+
+
+def check_preconditions(metadata: Mapping[str, Any], preconditions: Mapping[str, Any]) -> None:
+    """Raise the 409 Failure of a delete that is about another namespace or version: their storage has its own words."""
+    for field, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        wanted = preconditions.get(field)
+        if wanted is not None and wanted != metadata[field]:
+            why = f"Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {metadata[field]}"
+            raise failures.conflict("", "namespaces", metadata["name"], why)
 
 
 def terminating(obj: dict[str, Any], now: str) -> dict[str, Any]:

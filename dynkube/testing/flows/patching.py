@@ -102,14 +102,15 @@ def _check_patched_name(call: Call, metadata: dict[str, Any]) -> None:
 
 
 def patch_editor(call: Call, schema: Schema | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return the function that applies the request's patch to a document. Raises a 400 or 415 Failure."""
+    """Return the function that applies the request's patch to a document. Raises the 415 Failure.
+
+    The patch is read when it is applied: of an object that is not there the server says so, whatever the patch is.
+    """
     body, kind = call.request.body, call.content_type
     if kind == JSON_PATCH:
-        operations = json_patch.parse(body)
-        return lambda document: _object(json_patch.apply(document, operations))
+        return lambda document: _object(json_patch.apply(document, json_patch.parse(body)))
     if kind == MERGE_PATCH:
-        changes = merge_patch.parse(body)
-        return lambda document: _object(merge_patch.apply(document, changes))
+        return lambda document: _object(merge_patch.apply(document, merge_patch.parse(body)))
     if kind == STRATEGIC_PATCH:
         return lambda document: strategic_patch.apply(document, body, schema)
     raise failures.Failure("UnsupportedMediaType", "415: Unsupported Media Type", details={})

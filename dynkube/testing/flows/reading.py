@@ -38,8 +38,14 @@ def get(call: Call, resource: Resource) -> ObjectAnswer:
 
 def _check_get_version(call: Call) -> None:
     text = call.route.query.get("resourceVersion")
-    if text:
-        _reachable(call.cluster, _version(text))
+    if not text:
+        return
+    try:
+        version = parse_version(text)
+    except ValueError as error:
+        # Lists word and code it otherwise: here the parser's error escapes unclassified.
+        raise failures.Failure("", str(error), code=500) from None
+    _reachable(call.cluster, version)
 
 
 def _version(text: str) -> int:

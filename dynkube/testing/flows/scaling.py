@@ -85,7 +85,11 @@ def handle(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     cluster = call.cluster
     if call.route.verb == "get":
         record = cluster.get(resource, call.key)
-        return ObjectAnswer(scale_of(resource, cluster.shown(resource, record)), _SHOWN)
+        obj = cluster.shown(resource, record)
+        spec_path = _scale_paths(resource)[0]
+        if resource.custom and nested_get(obj, *spec_path) is None:
+            raise failures.internal(f'the spec replicas field ".{".".join(spec_path)}" does not exist')
+        return ObjectAnswer(scale_of(resource, obj), _SHOWN)
     if call.content_type == patching.APPLY_PATCH:
         return _applied_scale(call, resource)
     changed = call.route.verb == "patch"
@@ -104,7 +108,7 @@ def handle(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
         version = metadata.get("resourceVersion")
         if version:
             obj["metadata"]["resourceVersion"] = version
-        change = writing.change_of(call, options, subresource="scale")
+        change = writing.change_of(call, options, subresource="scale", recorded=not _owned(resource, old))
         answer = writing.replace(cluster, resource, record, obj, change, checked=not version)
     return ObjectAnswer(scale_of(resource, answer.document), _SHOWN)
 
@@ -161,6 +165,12 @@ def _patched_scale(call: Call, editor: Editor | None, scale: dict[str, Any], opt
     patched, warnings = redecode(editor(scale), gvk=_SCALE, schema=schema, validation=validation)
     call.warnings += warnings
     return patched
+
+
+def _owned(resource: Resource, obj: Mapping[str, Any]) -> bool:
+    """Tell whether somebody owns the replicas. A Scale owned by nobody is an object that never had managed fields."""
+    path = tuple(f"f:{name}" for name in _scale_paths(resource)[0])
+    return bool(scale_fields.of_scale(Ownership.read(obj["metadata"].get("managedFields")), path).sets)
 
 
 def _checked_replicas(replicas: Any, name: str, *, custom: bool) -> int:

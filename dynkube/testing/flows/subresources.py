@@ -20,8 +20,8 @@ from dynkube.testing.flows import (
 )
 from dynkube.testing.http import failures
 from dynkube.testing.http.answers import ObjectAnswer
-from dynkube.testing.http.failures import Cause
 from dynkube.testing.http.options import write_options
+from dynkube.testing.objects.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +67,15 @@ def bind(call: Call, pods: Resource) -> ObjectAnswer:
 def _binding(call: Call, resource: Resource, sub: Subresource) -> ObjectAnswer:
     options = write_options(call.route.query, "CreateOptions")
     binding = parts.body(call, sub, options.field_validation)
-    node = nested_get(binding, "target", "name") or ""
+    node, kind = nested_get(binding, "target", "name") or "", nested_get(binding, "target", "kind") or ""
+    report = Report()
+    if kind not in ("", "Node"):
+        report.unsupported("target.kind", kind, ["Node", "<empty>"])
     if not node:
-        cause = Cause(failures.REQUIRED, "Required value", "target.name")
-        raise failures.invalid("", "Binding", call.route.name, [cause])
+        report.required("target.name")
+    if report.causes:
+        # The registry hands its errors on as they are, outside of any Status.
+        raise failures.Failure("", failures.join_causes(report.causes), code=500)
     cluster = call.cluster
     with cluster.store.transaction():
         record = cluster.get(resource, call.key)

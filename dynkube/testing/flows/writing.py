@@ -194,8 +194,9 @@ def _complete_new(cluster: Cluster, resource: Resource, obj: dict[str, Any], cha
     _set_fields(obj, fields)
     causes = validate(obj, None, resource, schema, warnings=change.warnings)
     if causes:
-        kind = str(obj.get("kind") or resource.kind)  # of a custom object it is what was sent
-        raise failures.invalid(resource.storage.group, kind, obj["metadata"].get("name", ""), causes)
+        # Of a custom object the kind is what was sent.
+        name = obj["metadata"].get("name", "")
+        raise failures.invalid(resource.storage.group, obj.get("kind", ""), name, causes)
     shape(obj, schema, stored=True)
     change.warnings.extend(advice(obj, None, resource, schema))
 
@@ -324,7 +325,7 @@ def replace(
         metadata["generation"] = previous.get("generation", 0) + 1
     causes = validate(obj, old, resource, schema, subresource=change.subresource, warnings=change.warnings)
     if causes:
-        raise failures.invalid(resource.storage.group, resource.kind, metadata["name"], causes)
+        raise failures.invalid(resource.storage.group, obj.get("kind", ""), metadata["name"], causes)
     shape(obj, schema, stored=True)
     change.warnings.extend(advice(obj, old, resource, schema))
     return _store(cluster, resource, record, obj, change)

@@ -27,6 +27,7 @@ Validation = Literal["Ignore", "Warn", "Strict"]
 
 #: How the real server names the table it looked the kind up in.
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+_UNKNOWN_IN_METADATA = 'unknown field "metadata.'
 #: Bodies are quoted in errors up to this many bytes.
 _SNIPPET = 30
 #: Groups whose Go package is not their name up to the first dot.
@@ -102,7 +103,7 @@ def redecode(
     custom = schema is None or schema.custom
     if patch is not None:  # it was merged into an object of the right type, not into a document
         current |= {"apiVersion": expected, "kind": gvk.kind}
-    if custom and "kind" not in current:
+    if custom and current.get("kind") in (None, ""):
         text = go_json.dumps(go_order.ordered(current, None))
         raise _bad_patch(document, None, f"Object 'Kind' is missing in '{text}'", schema, touched)
     if patch is None and not custom:  # a patch may take them away: the decoder knows what it expects
@@ -124,9 +125,13 @@ def redecode(
 
 
 def _sorted(complaints: list[str]) -> list[str]:
-    """Return complaints about a custom object in the server's order: repeated fields as met, unknown ones sorted."""
+    """Return complaints about a custom object in the server's order.
+
+    Repeated fields as met; then unknown ones: those of metadata, which is read by itself, and the rest, both sorted.
+    """
     unknown = [complaint for complaint in complaints if complaint.startswith("unknown field ")]
-    return [complaint for complaint in complaints if complaint not in unknown] + sorted(unknown)
+    unknown.sort(key=lambda complaint: (not complaint.startswith(_UNKNOWN_IN_METADATA), complaint))
+    return [complaint for complaint in complaints if complaint not in unknown] + unknown
 
 
 def _expect_patched(document: Mapping[str, Any], gvk: GroupVersionKind, schema: Schema | None) -> None:

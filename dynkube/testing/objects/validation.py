@@ -68,6 +68,10 @@ def validate(
     """
     report = Report()
     metadata = obj.get("metadata") or {}
+    if old is None and schema is not None and schema.custom and obj.get("kind") != resource.kind:
+        # Nothing else is looked at in a new custom object of another kind.
+        report.invalid("kind", obj.get("kind"), f"must be {resource.kind}")
+        return report.causes
     if old is None:
         metadata_rules.check_name(metadata, resource.group, resource.kind, report)
         metadata_rules.check(metadata, report)
@@ -110,6 +114,7 @@ def _custom(
 ) -> None:
     if obj.get("kind") != resource.kind:
         report.invalid("kind", obj.get("kind"), f"must be {resource.kind}")
+        return
     if part == "status":
         schema_rules.check_part(part, obj, old or {}, schema, report)
     else:

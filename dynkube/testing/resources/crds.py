@@ -127,7 +127,11 @@ class CustomResources:
             return
         status = self._status(crd)
         if status != crd.get("status"):
+            unserved = not _is_true(crd, "Established")
             crd = self._write_status(key, crd, status)
+            if unserved and _is_true(crd, "Established"):
+                # The watch cache of the kind starts here: what was before it cannot be followed.
+                self._cluster.store.begin((spec["group"], spec["names"]["plural"]))
         served = list(custom_resources(crd)) if _is_true(crd, "Established") else []
         self._cluster.registry.set_custom(spec["group"], spec["names"]["plural"], served)
 
@@ -242,7 +246,7 @@ class CustomResources:
         for condition in conditions:
             if condition["type"] == "Terminating" and condition["reason"] != _IN_PROGRESS:
                 condition |= {"reason": _IN_PROGRESS, "message": "CustomResource deletion is in progress"}
-                self._cluster.store.replace(CRDS, key, {**crd, "status": {**crd["status"], "conditions": conditions}})
+                self._write_status(key, crd, {**crd["status"], "conditions": conditions})
 
 
 def _is_true(crd: Mapping[str, Any], kind: str) -> bool:

@@ -171,6 +171,14 @@ class Store:
         del log.events[:count]
         del log.versions[:count]
 
+    def begin(self, collection: Collection) -> None:
+        """Start the history of a collection now: lists and watches at an earlier version find it compacted."""
+        with self.changed:
+            log = self._log(collection)
+            self._drop(log, len(log.events))
+            log.oldest = self._version
+            self.changed.notify_all()
+
     def compact(self) -> int:
         """Forget all history, as etcd's compaction does; return the version from which lists and watches work again."""
         with self.changed:

@@ -125,6 +125,28 @@ def test_a_finalizer_inside_holds_the_namespace_and_the_status_says_so(call: Cal
     assert gone(call, "/api/v1/namespaces/held")
 
 
+def test_a_held_namespace_has_the_five_conditions_of_its_controller(call: Caller) -> None:
+    """In a real controller's order: three about failures, which are False, then what remains and what holds it."""
+    call.ok("POST", "/api/v1/namespaces", {"metadata": {"name": "held"}})
+    call.ok("POST", "/api/v1/namespaces/held/configmaps", config_map("a", finalizers=["example.com/hold"]))
+    call.ok("DELETE", "/api/v1/namespaces/held")
+
+    def namespace() -> Any:
+        return call.ok("GET", "/api/v1/namespaces/held")
+
+    assert eventually(lambda: "conditions" in namespace()["status"])
+    found = namespace()
+    assert [(one["type"], one["status"], one["reason"]) for one in found["status"]["conditions"]] == [
+        ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered"),
+        ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions"),
+        ("NamespaceDeletionContentFailure", "False", "ContentDeleted"),
+        ("NamespaceContentRemaining", "True", "SomeResourcesRemain"),
+        ("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain"),
+    ]
+    (entry,) = [one for one in found["metadata"]["managedFields"] if one["manager"] == "kube-controller-manager"]
+    assert entry["subresource"] == "status"
+
+
 def test_a_terminating_pod_without_a_node_is_collected(call: Caller) -> None:
     """No kubelet will ever report it stopped."""
     call.ok("POST", PODS, pod("p", nodeName="no-such-node"))

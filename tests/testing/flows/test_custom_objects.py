@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testing.calling import CRDS, WIDGETS, Caller, Stream, definition
+from testing.calling import CRDS, WIDGETS, Caller, Stream, connection, definition
 
 if TYPE_CHECKING:
     from testing.calling import Answer
@@ -167,3 +168,89 @@ def test_watchers_see_an_object_go_as_it_was_stored(call: Caller) -> None:
     assert event["type"] == "DELETED"
     assert event["object"]["metadata"]["finalizers"] == ["example.com/hold"]
     assert "labels" not in event["object"]["metadata"]
+
+
+STRICT = "strict decoding error: "
+
+
+def test_unknown_fields_of_metadata_are_told_first(call: Caller) -> None:
+    """Then come all others, sorted by their paths; warnings have the same order."""
+    call.ok("POST", CRDS, gadgets(size={"type": "integer"}))
+    body = widget(x=1, a=2) | {"zed": 1, "foo": 1, "metadata": {"name": "w", "zork": 1, "alpha": 2}}
+    unknown = ["metadata.alpha", "metadata.zork", "foo", "spec.a", "spec.x", "zed"]
+    told_of = ", ".join(f'unknown field "{path}"' for path in unknown)
+    answer = call("POST", f"{WIDGETS}?fieldValidation=Strict", body)
+    assert (answer.status, answer.json["message"].partition(STRICT)[2]) == (400, told_of)
+    assert warnings(call, body) == [f'299 - "unknown field \\"{path}\\""' for path in unknown]
+
+
+def warnings(call: Caller, body: Any) -> list[str]:
+    """Create a Widget and return all Warning headers of the answer."""
+    opened = connection(call.url)
+    try:
+        opened.request("POST", WIDGETS, json.dumps(body))
+        return opened.getresponse().headers.get_all("Warning") or []
+    finally:
+        opened.close()
+
+
+def test_another_kind_is_named_as_it_names_itself(call: Caller) -> None:
+    """Message and details of the 422 have the body's kind; of a new object nothing else is looked at."""
+    call.ok("POST", CRDS, gadgets(size={"type": "integer"}))
+    body = widget(size="x") | {"kind": "Other"}
+    answer = call("POST", WIDGETS, body)
+    message = 'Invalid value: "Other": must be Widget'
+    assert answer.status == 422
+    assert answer.json["message"] == f'Other.example.com "w" is invalid: kind: {message}'
+    cause = {"reason": "FieldValueInvalid", "message": message, "field": "kind"}
+    assert answer.json["details"] == {"name": "w", "group": "example.com", "kind": "Other", "causes": [cause]}
+    call.ok("POST", WIDGETS, widget())
+    patched = call("PATCH", f"{WIDGETS}/w", {"kind": "Other"}, **MERGE)
+    assert (patched.status, patched.json["details"]["kind"]) == (422, "Other")
+
+
+def test_a_definition_patched_to_no_versions(call: Caller) -> None:
+    """The versions are printed as null; of stored ones it is only said that they are missing from them."""
+    call.ok("POST", CRDS, definition())
+    answer = call("PATCH", f"{CRDS}/widgets.example.com", {"spec": {"versions": None}}, **MERGE)
+    first, second = told(answer)
+    why = "Invalid value: null: must have exactly one version marked as storage version"
+    assert first == ("FieldValueInvalid", "spec.versions", why)
+    assert second[1] == "status.storedVersions[0]"
+
+
+def test_nothing_new_while_the_definition_goes(call: Caller) -> None:
+    """A create is 403 with the name in details; the condition Terminating tells that objects are being deleted."""
+    call.ok("POST", CRDS, definition())
+    held = widget("held") | {"metadata": {"name": "held", "finalizers": ["example.com/hold"]}}
+    call.ok("POST", WIDGETS, held)
+    call.ok("DELETE", f"{CRDS}/widgets.example.com")
+    answer = call("POST", WIDGETS, widget("late"))
+    why = "create not allowed while custom resource definition is terminating"
+    assert (answer.status, answer.json["reason"]) == (403, "Forbidden")
+    assert answer.json["message"] == f'widgets.example.com "late" is forbidden: {why}'
+    assert answer.json["details"] == {"name": "late", "group": "example.com", "kind": "widgets"}
+    crd = call.ok("GET", f"{CRDS}/widgets.example.com")
+    (condition,) = [one for one in crd["status"]["conditions"] if one["type"] == "Terminating"]
+    said = ("InstanceDeletionInProgress", "CustomResource deletion is in progress")
+    assert (condition["reason"], condition["message"]) == said
+    (entry,) = [one for one in crd["metadata"]["managedFields"] if one["manager"] == "kube-apiserver"]
+    assert entry["fieldsV1"]["f:status"]["f:conditions"]['k:{"type":"Terminating"}'] == {
+        "f:message": {},
+        "f:reason": {},
+    }
+
+
+@pytest.mark.parametrize(
+    "operation", [{"op": "remove"}, {"op": "replace", "value": ""}, {"op": "replace", "value": None}]
+)
+def test_a_patch_that_takes_the_kind_away(call: Caller, operation: dict[str, Any]) -> None:
+    """The outcome is 422, about the patch: it can be read as no kind at all."""
+    call.ok("POST", CRDS, definition())
+    call.ok("POST", WIDGETS, widget())
+    headers = {"Content_Type": "application/json-patch+json"}
+    answer = call("PATCH", f"{WIDGETS}/w", [{**operation, "path": "/kind"}], **headers)
+    assert (answer.status, answer.json["reason"]) == (422, "Invalid")
+    ((reason, field, message),) = told(answer)
+    assert (reason, field) == ("FieldValueInvalid", "patch")
+    assert "Object 'Kind' is missing in '{" in message
