@@ -253,7 +253,8 @@ def _decode_delete_options(body: bytes, content_type: str) -> dict[str, Any]:
         raise failures.bad_request(f"couldn't get version/kind; json parse error: {what}")
     kind = fields.get("kind", "DeleteOptions")
     if kind != "DeleteOptions":
-        what = f'no kind "{kind}" is registered for version "{fields.get("apiVersion", "")}"'
+        version = fields.get("apiVersion") or "meta.k8s.io/v1"
+        what = f'no kind "{kind}" is registered for version "{version}"'
         raise failures.bad_request(f'{what} in scheme "{_SCHEME}"')
     return fields
 

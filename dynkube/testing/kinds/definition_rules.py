@@ -42,17 +42,17 @@ def definition(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) 
         report.required("spec.scope")
     elif spec["scope"] not in {"Cluster", "Namespaced"}:
         report.unsupported("spec.scope", spec["scope"], ["Cluster", "Namespaced"])
-    versions = spec.get("versions")
-    shared = _shared(versions or [])
-    _versions(versions, shared, report)
+    versions: list[dict[str, Any]] = spec.get("versions") or []
+    shared = _shared(versions)
+    _versions(spec.get("versions"), shared, report)
     _names(names, report)
-    _parts({key: versions[0][key] for key in shared}, _SHARED, report, status=_has_status(versions or []))
+    _parts({key: versions[0][key] for key in shared}, _SHARED, report, status=_has_status(versions))
     _conversion(spec.get("conversion") or {}, report)
     if spec.get("preserveUnknownFields"):
         why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         report.invalid("spec.preserveUnknownFields", True, why)
     if old is None:
-        _stored(versions or [], report)
+        _stored(versions, report)
     _approval(obj, group, report)
     if old is not None:
         _update(spec, old, report)
@@ -101,11 +101,8 @@ def _names(names: dict[str, Any], report: Report) -> None:
 
 def _shared(versions: list[dict[str, Any]]) -> set[str]:
     """Return the parts that all versions have alike."""
-    return {key for key in _SHARED if versions and versions[0].get(key) and _alike(versions, key)}
-
-
-def _alike(versions: list[dict[str, Any]], key: str) -> bool:
-    return all(version.get(key) == versions[0][key] for version in versions)
+    first = versions[0] if versions else {}
+    return {key for key in _SHARED if first.get(key) and all(one.get(key) == first[key] for one in versions)}
 
 
 def _versions(versions: list[dict[str, Any]] | None, shared: set[str], report: Report) -> None:
@@ -114,9 +111,7 @@ def _versions(versions: list[dict[str, Any]] | None, shared: set[str], report: R
         path, name = f"spec.versions[{index}]", version.get("name") or ""
         report.malformed(f"{path}.name", name, formats.label_1035(name))
         if version.get("deprecationWarning") is not None:
-            _warning(
-                version["deprecationWarning"], f"{path}.deprecationWarning", report, bool(version.get("deprecated"))
-            )
+            _warning(version, f"{path}.deprecationWarning", report)
         own = {key: version.get(key) for key in _SHARED if key not in shared}
         _parts(own, {key: f"{path}.{key}" for key in _SHARED}, report, status=_has_status([version]))
     shown = None if versions is None else [_go_version(version, shared) for version in found]
@@ -129,9 +124,10 @@ def _versions(versions: list[dict[str, Any]] | None, shared: set[str], report: R
         report.malformed("spec.version", first, formats.label_1035(first))
 
 
-def _warning(text: str, path: str, report: Report, deprecated: bool) -> None:
+def _warning(version: dict[str, Any], path: str, report: Report) -> None:
     """Check what is told of a deprecated version."""
-    if not deprecated:
+    text = version["deprecationWarning"]
+    if not version.get("deprecated"):
         report.invalid(path, text, "can only be set for deprecated versions")
         return
     if not text:

@@ -19,6 +19,7 @@ OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u"}
     [
         ("{", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
         ('{"kind":"Foo","apiVersion":"v1"}', f'no kind "Foo" is registered for version "v1" in scheme "{SCHEME}"'),
+        ('{"kind":"Foo"}', f'no kind "Foo" is registered for version "meta.k8s.io/v1" in scheme "{SCHEME}"'),
         (
             '{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":"x"}',
             "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",

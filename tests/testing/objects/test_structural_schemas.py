@@ -13,6 +13,9 @@ OBJECT: dict[str, Any] = {"type": "object"}
 TEXT: dict[str, Any] = {"type": "string"}
 INTEGER: dict[str, Any] = {"type": "integer"}
 ITEM = {"type": "object", "properties": {"a": TEXT}, "required": ["a"]}
+#: A list whose elements are told apart by their ``a``.
+KEYED: dict[str, Any] = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a"]}
+KEYS = "x-kubernetes-list-map-keys"
 ROOT = "spec.validation.openAPIV3Schema"
 SPEC = f"{ROOT}.properties[spec]"
 
@@ -150,6 +153,95 @@ def test_structural_schemas_are_taken(schema: dict[str, Any]) -> None:
 def test_what_is_not_structural_is_refused(schema: dict[str, Any], expected: list[str]) -> None:
     """A real server names the keyword; of a single version it speaks as if it stood above the versions."""
     assert of_spec(schema) == [f"{SPEC}.{message}" for message in expected]
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        # Shape before keywords, what is inside before what is around it, fields by name.
+        (
+            {**OBJECT, "properties": {"x": {"type": "bad", "properties": {"y": {}}}, "z": {"type": "array"}}},
+            ["properties[x].properties[y].type", "properties[z].items", "properties[x].type"],
+        ),
+        (
+            {"x-kubernetes-list-type": "atomic", "properties": {"y": {}, "a": {}}},
+            ["properties[a].type", "properties[y].type", "type", "type"],
+        ),
+        (
+            {**OBJECT, "uniqueItems": True, "properties": {"a": {"type": "array"}}},
+            ["properties[a].items", "uniqueItems"],
+        ),
+        (
+            {**OBJECT, "properties": {"x": {**TEXT, "x-kubernetes-list-type": "bad"}, "y": {}}},
+            ["properties[y].type", "properties[x].type", "properties[x].x-kubernetes-list-type"],
+        ),
+        # A keyword that the first pass has no place for.
+        ({"type": "bad", "id": "x", "properties": {"b": {}}}, ["type", "id"]),
+        (
+            {**OBJECT, "x-kubernetes-preserve-unknown-fields": False, "properties": {"a": {"type": "bad"}}},
+            ["properties[a].type", "x-kubernetes-preserve-unknown-fields"],
+        ),
+        # Defaults are for schemas that have a shape, and are told before keywords.
+        ({**OBJECT, "properties": {"y": {**TEXT, "default": 1}, "z": {}}}, ["properties[z].type"]),
+        (
+            {**OBJECT, "properties": {"y": {**TEXT, "default": 1}, "z": {"type": "bad"}}},
+            ["properties[y].default", "properties[z].type"],
+        ),
+        # Lists by key.
+        ({**KEYED}, ["items", "items"]),
+        ({**KEYED, "items": {}}, ["items.type", "items.type"]),
+        ({**KEYED, "items": TEXT}, ["items.type"]),
+        ({**KEYED, "x-kubernetes-list-map-keys": ["a", "b", "a"], "items": ITEM}, [KEYS, KEYS]),
+        (
+            {"type": "array", "items": {**OBJECT, "nullable": True}, "x-kubernetes-list-type": "set"},
+            ["items.x-kubernetes-map-type", "items.nullable"],
+        ),
+        # Below junctors.
+        (
+            {**OBJECT, "anyOf": [{**TEXT, "properties": {"q": {"type": "bad"}}}]},
+            ["anyOf[0].properties[q].type", "anyOf[0].type", "anyOf[0].properties[q].type"],
+        ),
+        # Rules are compiled in sound schemas alone; that one is missing is always told.
+        ({**OBJECT, "x-kubernetes-validations": [{"rule": "x +"}], "properties": {"z": {}}}, ["properties[z].type"]),
+        (
+            {**OBJECT, "x-kubernetes-validations": [{"rule": ""}], "properties": {"z": {"type": "bad"}}},
+            ["properties[z].type", "x-kubernetes-validations[0].rule"],
+        ),
+    ],
+)
+def test_a_schema_is_looked_at_twice(schema: dict[str, Any], expected: list[str]) -> None:
+    """What is told, and in which order: a real server's first pass is about the shape, its second about keywords."""
+    found = causes(crd({"type": "object", "properties": {"spec": schema}}))
+    assert [cause.field for cause in found] == [f"{SPEC}.{place}" for place in expected]
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (
+            {"x-kubernetes-list-type": "atomic", "x-kubernetes-preserve-unknown-fields": True},
+            "type: Required value: must be array if x-kubernetes-list-type is specified",
+        ),
+        (
+            {"x-kubernetes-map-type": "atomic", "x-kubernetes-preserve-unknown-fields": True},
+            "type: Required value: must be object if x-kubernetes-map-type is specified",
+        ),
+        (
+            {"x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True},
+            "type: Required value: must be object if x-kubernetes-embedded-resource is true",
+        ),
+    ],
+)
+def test_a_type_that_is_missing_is_required(schema: dict[str, Any], expected: str) -> None:
+    """Keywords ask for a type; one that is not there is not called invalid."""
+    assert of_spec(schema) == [f"{SPEC}.{expected}"]
+
+
+def test_a_key_that_is_no_scalar_is_told_with_the_type_of_the_element() -> None:
+    """The server means the key and shows the object it is in."""
+    item = {"type": "object", "properties": {"a": {"type": "array", "items": TEXT}}, "required": ["a"]}
+    why = "must be a scalar type if parent array's x-kubernetes-list-type is map"
+    assert of_spec({**KEYED, "items": item}) == [f'{SPEC}.items.properties[a].type: Invalid value: "object": {why}']
 
 
 @pytest.mark.parametrize(
