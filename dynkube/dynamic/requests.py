@@ -16,8 +16,6 @@ from dynkube.rest.paths import encode_query, quote_segment
 from dynkube.transport import HTTPRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dynkube.dynamic.endpoint import Endpoint, Headers
     from dynkube.objects import JSONObject
     from dynkube.transport import Cancellation
@@ -38,12 +36,6 @@ def get(endpoint: Endpoint, name: str, resource_version: str | None = None) -> H
     params = {**options.get_params(resource_version), **dict(endpoint.fixed_query)}
     target = _with_query(endpoint.item(name), params)
     return _request(endpoint, "GET", target, endpoint.headers, verb="get")
-
-
-def text(endpoint: Endpoint, name: str, query: Mapping[str, str | int | bool | None]) -> HTTPRequest:
-    """Read a subresource that is text; failures come as JSON all the same."""
-    target = _with_query(endpoint.item(name), dict(query))
-    return _request(endpoint, "GET", target, (("Accept", "application/json, */*"),), verb="get")
 
 
 def list_(endpoint: Endpoint, params: options.Params, cancellation: Cancellation | None = None) -> HTTPRequest:

@@ -11,8 +11,6 @@ from dynkube.errors import InvalidRequestError
 from dynkube.rest.paths import quote_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dynkube.config import TimeoutLike, Unset
     from dynkube.dynamic.endpoint import Endpoint
     from dynkube.dynamic.options import FieldValidation, PatchType, PropagationPolicy
@@ -37,27 +35,12 @@ class Subresource:
     def get(
         self, name: str, *, resource_version: str | None = None, timeout: TimeoutLike | Unset = UNSET
     ) -> JSONObject:
-        """Return the subresource of the object called `name`; a log is had by `text`."""
+        """Return the subresource of the object called `name`; a log is had by `logs` of the resource."""
         endpoint = self.endpoint("get")
         if self._name == "log":
             # It would come as an object where its one line looks like JSON, and as a failure otherwise.
-            raise InvalidRequestError(f"a log is text and no object: call .text({name!r})")
+            raise InvalidRequestError(f"a log is text and no object: call logs({name!r}) of the resource itself")
         return self._send(requests.get(endpoint, name, resource_version), timeout)
-
-    def text(
-        self,
-        name: str,
-        *,
-        query: Mapping[str, str | int | bool | None] | None = None,
-        timeout: TimeoutLike | Unset = UNSET,
-    ) -> str:
-        """Return the subresource of the object called `name` as text: the log of a pod, what a proxied path says.
-
-        `query` holds the options the API has for it, for a log PodLogOptions, as in ``{"tailLines": 20}``.
-        The log of a pod that has yet to start is "". What is not UTF-8 is replaced by U+FFFD.
-        """
-        request = requests.text(self.endpoint("get"), name, query or {})
-        return self._resource.rest.raw(request, timeout=timeout)[1].decode("utf-8", "replace")
 
     def create(
         self,

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import NamedTuple
 
-_ACTIONS = "dynkube.watch.machine."
+_ACTIONS = "dynkube.watch.actions."
 
 
 class Held(NamedTuple):

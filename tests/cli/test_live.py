@@ -12,9 +12,12 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from cli.objects import config_map
+from dynkube.cli import events, get_watch
+from dynkube.cli.common import request_limit
 from dynkube.cli.exits import INTERRUPTED, OK, REFUSED, TIMED_OUT, USAGE
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -52,6 +55,13 @@ def watching(kubeconfig: Path, namespace: str, *words: str, noisy: bool = False)
             assert (process.returncode, err if not noisy else "") == (INTERRUPTED, "")
         finally:
             process.kill()
+
+
+def shortened(options: argparse.Namespace) -> float:
+    """Return a two hundredth of what `--request-timeout` says: the requests before the watch keep all of it."""
+    limit = request_limit(options)
+    assert limit is not None
+    return limit / 200
 
 
 class TestGetWatch:
@@ -124,10 +134,11 @@ class TestGetWatch:
         assert message in shown.err
 
     @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
-    def test_limited(self, run: Run, config_maps: Resource, form: list[str]) -> None:
+    def test_limited(self, run: Run, config_maps: Resource, form: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """`--request-timeout` limits the watch too, which is one request: when it is over nothing has failed."""
+        monkeypatch.setattr(get_watch, "request_limit", shortened)
         config_maps.create(config_map("a"))
-        shown = run("get", "cm", "-w", "--no-headers", "--request-timeout=300ms", *form)
+        shown = run("get", "cm", "-w", "--no-headers", "--request-timeout=60s", *form)
         assert (shown.code, shown.err) == (OK, "")
         assert [line.split()[0].rpartition("/")[2] for line in shown.lines] == ["a"]
 
@@ -313,9 +324,10 @@ class TestEvents:
             assert out.readline().split()[2] == "Fourth"
 
     @pytest.mark.parametrize("form", [[], ["-o", "name"]], ids=["table", "name"])
-    def test_limited(self, run: Run, form: list[str]) -> None:
+    def test_limited(self, run: Run, form: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """`--request-timeout` limits the watch too."""
-        shown = run("events", "-w", "--no-headers", "--request-timeout=300ms", *form)
+        monkeypatch.setattr(events, "request_limit", shortened)
+        shown = run("events", "-w", "--no-headers", "--request-timeout=60s", *form)
         assert (shown.code, len(shown.lines), shown.err) == (OK, 3, "")
 
     def test_watch_objects(self, kubeconfig: Path, namespace: str, happened: Resource) -> None:

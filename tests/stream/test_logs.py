@@ -313,3 +313,10 @@ def test_a_deleted_pod_ends_its_log(pods: Resource, containers: Containers) -> N
     assert next(log) == "one"
     pods.delete("web", grace_period_seconds=0)
     assert list(log) == []
+
+
+def test_a_log_is_no_object(pods: Resource, server: APIServer) -> None:
+    """`get` of the subresource is for objects: it says which call is for logs, and does not ask the server for one."""
+    with pytest.raises(InvalidRequestError, match=r"a log is text and no object: call logs\('web'\)"):
+        pods.subresource("log").get("web")
+    assert not any(request.path.endswith("/log") for request in server.requests)
