@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.flows.selection import selection
 from dynkube.testing.http import failures
-from dynkube.testing.http.answers import as_table, encoded, warning_headers
+from dynkube.testing.http.answers import as_table, encoded, included, warning_headers
 from dynkube.testing.http.connections import HTTPResponse
 from dynkube.testing.http.negotiation import COLLECTION_TYPES, JSON, YAML, encode_json
 from dynkube.testing.http.options import ListOptions, list_options, parse_version
@@ -45,6 +45,8 @@ def watch(call: Call, resource: Resource) -> HTTPResponse:
         raise failures.Failure("", str(error), code=500) from None
     if call.representation.media_type == YAML:
         raise failures.not_acceptable(_STREAMS)
+    if call.representation.transform == "Table":
+        included(call)  # said now: once the stream has begun it could only break off
     matches = selection(resource, options)
     if call.route.name:
         # Legacy path /api/v1/watch/namespaces/ns/configmaps/name: one object.

@@ -119,3 +119,13 @@ def test_what_has_no_namespace_may_say_so(call: Caller, resource: str) -> None:
     answer = call("GET", f"/api/v1/{resource}?fieldSelector=metadata.namespace%3Dx")
     assert (answer.status, answer.json["message"]) == (400, "field label not supported: metadata.namespace")
     assert call.ok("GET", "/api/v1/persistentvolumes?fieldSelector=metadata.namespace%3Dx")["items"] == []
+
+
+def test_a_watch_of_tables_is_told_of_rows_it_cannot_have_before_it_begins(call: Caller) -> None:
+    """What is wrong with ``includeObject`` is a status of its own, and no stream that breaks off."""
+    call.ok("POST", CMS, config_map("a"))
+    table = "application/json;as=Table;g=meta.k8s.io;v=v1"
+    answer = call("GET", f"{WATCH}&includeObject=Bad", Accept=table)
+    assert (answer.status, answer.json["reason"]) == (400, "BadRequest")
+    assert answer.json["message"].startswith("Unable to convert to Table as requested: includeObject: Invalid value:")
+    assert kinds(call, f"{WATCH}&includeObject=None", Accept=table) == ["ADDED"]
