@@ -90,7 +90,7 @@ def run(jobs: list[Job], clients: list[str], rounds: int, addresses: Addresses) 
     with tempfile.TemporaryDirectory(prefix="dynkube-bench-cache-") as cache:
         for job in [job for job in jobs if not job.of]:
             missing: set[str] = set()
-            for number in range(rounds):
+            for number in range(rounds * job.repeated):
                 for client in clients:
                     if client in missing or (job.own and client not in ("floor", "dynkube", job.rival)):
                         continue
@@ -100,7 +100,12 @@ def run(jobs: list[Job], clients: list[str], rounds: int, addresses: Addresses) 
                         results.failures.setdefault(job.name, {})[client] = figures
                     else:
                         results.add(job.name, client, figures)
-                print(f"\r{job.title}: round {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
+                print(
+                    f"\r{job.title}: round {number // job.repeated + 1} of {rounds}",
+                    end="",
+                    file=sys.stderr,
+                    flush=True,
+                )
             print(file=sys.stderr)
     return results
 
