@@ -102,10 +102,6 @@ class ContainerProcess:
     #: Set when the client is gone.
     gone: threading.Event = field(default_factory=threading.Event)
 
-    def not_runnable(self, why: str) -> NoReturn:
-        """Fail as a container runtime does that cannot start the command."""
-        raise NotRunnableError(why)
-
 
 def _echo(process: ContainerProcess) -> None:
     process.stdout.write(" ".join(process.args[1:]) + "\n")

@@ -154,25 +154,6 @@ def conflict(group: str, resource: str, name: str, why: str = OBJECT_MODIFIED) -
     return Failure("Conflict", message, details=_details(group, resource, name))
 
 
-def apply_conflict(causes: Sequence[Cause]) -> Failure:
-    """409 of server-side apply: other managers own what was applied; ``cause.message`` is ``conflict with "..."``."""
-    # One conflict is told inline; several are grouped below the manager that owns the fields.
-    if len(causes) == 1:
-        message = f"Apply failed with 1 conflict: {causes[0].message}: {causes[0].field}"
-    else:
-        lines: list[str] = []
-        for owner in dict.fromkeys(cause.message for cause in causes):
-            fields = [cause.field for cause in causes if cause.message == owner]
-            lines.append(
-                f"{owner}: {fields[0]}" if len(fields) == 1 else f"{owner}:\n" + "\n".join(f"- {f}" for f in fields)
-            )
-        if len(lines) == 1:
-            message = f"Apply failed with {len(causes)} conflicts: {lines[0]}"
-        else:
-            message = f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines)
-    return Failure("Conflict", message, details={"causes": [cause.as_dict() for cause in causes]})
-
-
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Failure:
     """422: the object (or the options) break rules; one cause for each."""
     message = f'{qualified(group, kind)} "{name}" is invalid: {join_causes(causes)}'
@@ -243,13 +224,6 @@ def request_entity_too_large(message: str) -> Failure:
 def expired(message: str, *, continue_token: str = "") -> Failure:
     """410: the resourceVersion or continue token is older than what is kept."""
     return Failure("Expired", message, metadata={"continue": continue_token} if continue_token else None)
-
-
-def too_many_requests(message: str, *, retry_after: int = 1) -> Failure:
-    """429: slow down; ``retry_after`` in seconds."""
-    details = {"retryAfterSeconds": retry_after} if retry_after else {}
-    headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    return Failure("TooManyRequests", message, details=details, headers=headers)
 
 
 def too_large_resource_version(requested: int, current: int) -> Failure:

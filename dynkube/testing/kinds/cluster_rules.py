@@ -95,9 +95,8 @@ def namespace(obj: dict[str, Any], old: dict[str, Any] | None, report: Report) -
     """Check that a namespace is held by known things, and that one that lives says so."""
     for name in (obj.get("spec") or {}).get("finalizers") or []:
         report.malformed("spec.finalizers", name, formats.qualified_name(name))
-        if "/" not in name and name not in metadata_rules.STANDARD_FINALIZERS:
-            why = "name is neither a standard finalizer name nor is it fully qualified"
-            report.invalid("spec.finalizers", name, why)
+        if not metadata_rules.is_qualified_finalizer(name):
+            report.invalid("spec.finalizers", name, metadata_rules.UNQUALIFIED_FINALIZER)
     phase = (obj.get("status") or {}).get("phase") or ""
     if old is not None and "deletionTimestamp" not in obj["metadata"] and phase != "Active":
         report.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")

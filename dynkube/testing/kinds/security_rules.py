@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds.go_internal import internal
-from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:
     from dynkube.testing.objects.report import Report
@@ -118,9 +117,3 @@ def _sysctls(spec: dict[str, Any], found: list[dict[str, Any]], path: str, repor
             if spec.get(host) and name.replace("/", ".").startswith(prefixes):
                 report.invalid(here, name, f"may not be specified when '{host}' is true")
         names.add(name)
-
-
-def service_account_name(name: str, path: str, report: Report) -> None:
-    """Check the name of a service account, if any is given."""
-    if name:
-        report.malformed(path, name, formats.subdomain(name))

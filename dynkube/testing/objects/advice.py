@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
-from dynkube.testing.objects import formats
+from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.schema_rules import KNOWN_FORMATS
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _TEMPLATES = {
 _NAMES_PODS = frozenset(
     {("apps", "Deployment"), ("apps", "ReplicaSet"), ("batch", "Job"), ("", "ReplicationController")}
 )
-_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _OLD_NODE_LABELS = {
     "beta.kubernetes.io/arch": "kubernetes.io/arch",
     "beta.kubernetes.io/os": "kubernetes.io/os",
@@ -112,7 +111,7 @@ def _name(obj: Mapping[str, Any], key: tuple[str, str]) -> Iterator[str]:
 def _finalizers(obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> Iterator[str]:
     before = set(((old or {}).get("metadata") or {}).get("finalizers") or [])
     for name in (obj.get("metadata") or {}).get("finalizers") or []:
-        if "/" not in name and name not in before | _STANDARD_FINALIZERS:
+        if name not in before and not metadata_rules.is_qualified_finalizer(name):
             path = " including a path (/)" if "." in name else ""
             why = f"prefer a domain-qualified finalizer name{path}"
             yield f'metadata.finalizers: "{name}": {why} to avoid accidental conflicts with other finalizer writers'

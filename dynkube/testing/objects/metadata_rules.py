@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MAX_ANNOTATIONS = 256 * 1024
 #: Finalizers without a domain.
 STANDARD_FINALIZERS: Final = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
+#: What a server says of others that belong to nobody's domain.
+UNQUALIFIED_FINALIZER: Final = "name is neither a standard finalizer name nor is it fully qualified"
 _RBAC = "rbac.authorization.k8s.io"
 _NAME_FORMS: Final[dict[tuple[str, str], Callable[[str], list[str]]]] = {
     ("", "Namespace"): formats.label,
@@ -72,12 +74,16 @@ def _check_texts(metadata: dict[str, Any], report: Report, path: str) -> None:
     _check_owners(metadata.get("ownerReferences") or [], f"{path}.ownerReferences", report)
 
 
+def is_qualified_finalizer(name: str) -> bool:
+    """Tell whether a finalizer is well-known or belongs to somebody's domain."""
+    return "/" in name or name in STANDARD_FINALIZERS
+
+
 def check_finalizer_names(finalizers: list[str], path: str, report: Report) -> None:
     """Check that finalizers of a built-in object are well-known or belong to somebody's domain."""
     for index, name in enumerate(finalizers):
-        if "/" not in name and name not in STANDARD_FINALIZERS:
-            why = "name is neither a standard finalizer name nor is it fully qualified"
-            report.invalid(f"{path}[{index}]", name, why)
+        if not is_qualified_finalizer(name):
+            report.invalid(f"{path}[{index}]", name, UNQUALIFIED_FINALIZER)
 
 
 def check_labels(labels: dict[str, Any] | None, path: str, report: Report) -> None:

@@ -6,7 +6,7 @@ Columns and cells of built-in kinds come from `dynkube.testing.kinds`, those of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dynkube.errors import InvalidRequestError
 from dynkube.testing.printing import cells, cluster_cells, columns, other_cells
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dynkube.names import GroupVersionKind
-
-IncludeObject = Literal["Metadata", "Object", "None"]
 
 #: Columns of a custom kind whose CRD names none.
 _AGE_ONLY = ({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},)
