@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from typing import TYPE_CHECKING
 
 from dynkube.cli.writing import add_options, print_written, write_each
+from dynkube.controller.conflicts import retry_on_conflict
 from dynkube.objects import nested_get
 
 if TYPE_CHECKING:
@@ -34,15 +34,24 @@ def _replace(options: argparse.Namespace, cluster: Cluster, manifest: JSONObject
 
     view = cluster.view_of(manifest)
     name = name_of(manifest, why="replace replaces the object of that name")
-    if not nested_get(manifest, "metadata", "resourceVersion"):
-        # Custom kinds cannot be updated without a version. One that is in the manifest is meant: the server compares.
-        with contextlib.suppress(Forbidden):
+
+    def update(body: JSONObject) -> JSONObject:
+        return view.update(
+            body,
+            field_manager=options.field_manager,
+            dry_run=options.dry_run == "server",
+            field_validation=options.validate.capitalize(),
+        )
+
+    def attempt() -> JSONObject:
+        # Custom kinds cannot be updated without a version.
+        try:
             version = view.get(name)["metadata"]["resourceVersion"]
-            manifest = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
-    replaced = view.update(
-        manifest,
-        field_manager=options.field_manager,
-        dry_run=options.dry_run == "server",
-        field_validation=options.validate.capitalize(),
-    )
-    print_written(replaced, "replaced", options)
+        except Forbidden:
+            return update(manifest)
+        return update({**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}})
+
+    # A version that is given is meant: the server compares. Without one whatever is there is to be replaced, and so is
+    # what a controller writes between the two requests.
+    versioned = nested_get(manifest, "metadata", "resourceVersion")
+    print_written(update(manifest) if versioned else retry_on_conflict(attempt), "replaced", options)

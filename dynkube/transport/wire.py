@@ -174,17 +174,15 @@ class LiveResponse(HTTPResponse):
         self._ended = True
         if self._unhook is not None:
             self._unhook()
-        sock: socket.socket = self._connection.sock
         try:
-            # Without blocking: only what came behind the headers, in the same read, is wanted.
-            sock.settimeout(0)
+            # Without waiting: only what came behind the headers, in the same read, is wanted.
+            self._connection.limit(0.0)
             early: bytes = self._raw.fp.peek()
         except OSError:
             early = b""
-        sock.settimeout(self._timeout.read)
         self._raw.close()
         self._detached = True
-        return sock, early
+        return self._connection.detach(self._timeout.read), early
 
     def failure(self, error: Exception) -> TransportError:
         """Return the exception for a connection handed over that broke; see `HTTPResponse.failure`."""

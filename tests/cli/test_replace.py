@@ -63,6 +63,14 @@ def test_a_version_that_is_given_counts(run: Run, config_maps: Resource) -> None
     assert shown.err.startswith("Error from server (Conflict): ")
 
 
+def test_a_write_in_between(run: Run, server: APIServer, config_maps: Resource, namespace: str) -> None:
+    """Without a version in the manifest, what a controller writes between look and update does not stop it."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a*"
+    server.inject("error", status=409, method="PUT", path=path, count=1)
+    assert run("replace", "-f", "-", stdin=json.dumps(config_map("a", {"new": "2"}))).code == OK
+    assert config_maps.get("a")["data"] == {"new": "2"}
+
+
 def test_who_may_not_look(run: Run, server: APIServer, config_maps: Resource, namespace: str) -> None:
     """Without the right to get, what needs no version is replaced all the same."""
     path = f"/api/v1/namespaces/{namespace}/configmaps/a"
