@@ -283,6 +283,13 @@ def _https_to(world: World, accept: Callable[[Peer], None]) -> dict[str, Any]:
     return {"host": f"https://127.0.0.1:{server.port}", "ca_data": world.authority.certificate}
 
 
+def _reset_in_handshake(peer: Peer) -> None:
+    # Not before the client's hello: Python 3.11 leaves a socket open that was reset before its handshake began, until
+    # it is collected.
+    peer.sock.recv(1)
+    peer.reset()
+
+
 def _plain(peer: Peer) -> None:
     peer.send(answer(b"", 400))
 
@@ -333,7 +340,7 @@ CONNECTIONS: list[tuple[str, Callable[[World], dict[str, Any]], Any, str]] = [
      ""),
     ("closed during the handshake", lambda world: _https_to(world, lambda peer: peer.close()),
      (TLSError, ConnectFailedError), ""),
-    ("reset during the handshake", lambda world: _https_to(world, lambda peer: peer.reset()), ConnectFailedError,
+    ("reset during the handshake", lambda world: _https_to(world, _reset_in_handshake), ConnectFailedError,
      "cannot connect"),
     ("silence during the handshake", lambda world: _https_to(world, lambda peer: peer.wait_closed()),
      RequestTimeoutError, "did not answer the TLS handshake within 0.3 s.*may not serve https"),
