@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     from dynkube.rest import RESTClient
     from dynkube.selectors import FieldSelector, LabelSelector
     from dynkube.stream import ExecResult, LogStream, PortForward, RemoteProcess
-    from dynkube.watch import Watcher, all_of, any_of, condition, created, deleted, jsonpath, not_
+    from dynkube.watch import Watcher, all_of, any_of, condition, created, deleted, jsonpath, not_, rolled_out
 
 #: The version of the package; the User-Agent bears it.
 __version__ = "0.1.0"
@@ -139,7 +139,9 @@ _HOMES = {
     "dynkube.rest": ("RESTClient",),
     "dynkube.selectors": ("FieldSelector", "LabelSelector"),
     "dynkube.stream": ("ExecResult", "LogStream", "PortForward", "RemoteProcess"),
-    "dynkube.watch": (*("Watcher", "all_of", "any_of", "condition", "created", "deleted", "jsonpath", "not_"),),
+    "dynkube.watch": (
+        *("Watcher", "all_of", "any_of", "condition", "created", "deleted", "jsonpath", "not_", "rolled_out"),
+    ),
 }
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -263,4 +265,5 @@ __all__ = [
     "not_",
     "owner_reference",
     "remove_finalizer",
+    "rolled_out",
 ]

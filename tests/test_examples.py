@@ -105,11 +105,20 @@ def test_each_example_does_what_it_says(name: str, kubeconfig: Path) -> None:
         position = printed.index(line, position) + 1
 
 
-def test_scaling_with_controllers_about(tmp_path: Path) -> None:
-    """Where controllers write to the deployment as well, as in every cluster, replacing its scale is tried again."""
+#: What those examples print whose workloads have to live, whatever server the environment asks for.
+LIVING = {
+    "rollout": ["restarted: 2 replicas are available", "back at nginx:1.28"],
+    # Controllers write to the deployment as well, as in every cluster: replacing its scale is tried again.
+    "scale": EXPECTED["scale"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(LIVING))
+def test_examples_with_controllers_about(name: str, tmp_path: Path) -> None:
+    """Where workloads make pods, and controllers write their statuses, the program does what it says."""
     with APIServer(simulate=Simulation(delay=0.001)) as server:
         done = subprocess.run(
-            [sys.executable, str(EXAMPLES / "scale.py")],
+            [sys.executable, str(EXAMPLES / f"{name}.py")],
             env={**os.environ, "KUBECONFIG": str(server.write_kubeconfig(tmp_path / "config"))},
             capture_output=True,
             text=True,
@@ -117,7 +126,7 @@ def test_scaling_with_controllers_about(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == EXPECTED["scale"]
+    assert done.stdout.splitlines() == LIVING[name]
 
 
 def test_speaking_with_containers(tmp_path: Path) -> None:
@@ -161,4 +170,4 @@ def test_a_table_is_printed_in_columns(kubeconfig: Path) -> None:
 
 def test_no_example_is_left_out() -> None:
     """Each file in examples/ is run by a test; the operator, which runs until told to stop, in tests/controller."""
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*EXPECTED, "containers", "greeting_operator"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*EXPECTED, *LIVING, "containers", "greeting_operator"}

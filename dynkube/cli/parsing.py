@@ -28,9 +28,16 @@ COMMANDS = (
     Command("get", "dynkube.cli.get:configure", "Show one or many objects of any resource"),
     Command("create", "dynkube.cli.create:configure", "Create objects from files or standard input"),
     Command("apply", "dynkube.cli.apply:configure", "Apply objects from files or standard input (server-side)"),
+    Command("diff", "dynkube.cli.diff:configure", "Show what apply would change"),
     Command("replace", "dynkube.cli.replace:configure", "Replace objects by what files or standard input say"),
     Command("patch", "dynkube.cli.patch:configure", "Change parts of objects"),
     Command("scale", "dynkube.cli.scale:configure", "Change how many replicas there are"),
+    Command("rollout status", "dynkube.cli.rollout:configure_status", "Say how far a rollout is, until it is over"),
+    Command("rollout restart", "dynkube.cli.rollout:configure_restart", "Have all pods replaced"),
+    Command("rollout history", "dynkube.cli.rollout:configure_history", "Show the pod templates that are remembered"),
+    Command("rollout undo", "dynkube.cli.rollout:configure_undo", "Go back to an earlier pod template"),
+    Command("rollout pause", "dynkube.cli.rollout:configure_pause", "Have changes of a deployment wait"),
+    Command("rollout resume", "dynkube.cli.rollout:configure_resume", "Let a paused deployment go on"),
     Command("label", "dynkube.cli.labels:configure_label", "Set and remove labels"),
     Command("annotate", "dynkube.cli.labels:configure_annotate", "Set and remove annotations"),
     Command("delete", "dynkube.cli.delete:configure", "Delete objects by name, selector or file"),
@@ -65,7 +72,11 @@ COMMANDS = (
 )
 
 #: First words that several commands share, and their line in the help.
-GROUPS = {"auth": "Ask what is allowed, and to whom", "config": "Show and change the kubeconfig"}
+GROUPS = {
+    "rollout": "Follow, repeat and undo rollouts of workloads",
+    "auth": "Ask what is allowed, and to whom",
+    "config": "Show and change the kubeconfig",
+}
 
 
 class Parser(argparse.ArgumentParser):

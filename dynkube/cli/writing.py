@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dynkube.objects import JSONObject
 
 
-def add_options(parser: Parser) -> None:
-    """Declare the options every command that writes manifests has."""
+def add_manifest_options(parser: Parser) -> None:
+    """Declare which manifests, and as whom and how strictly they are sent."""
     parser.add_argument(
         "-f",
         "--filename",
@@ -32,9 +32,6 @@ def add_options(parser: Parser) -> None:
         "--field-manager", default="dynkube", metavar="NAME", help="owner of the fields written (default: %(default)s)"
     )
     parser.add_argument(
-        "--dry-run", choices=("none", "server"), default="none", help="server: check, but store nothing"
-    )
-    parser.add_argument(
         "--validate",
         nargs="?",
         const="strict",
@@ -42,6 +39,14 @@ def add_options(parser: Parser) -> None:
         default="strict",
         metavar="HOW",
         help="what is done about unknown and duplicate fields: strict (default, also true), warn, ignore (or false)",
+    )
+
+
+def add_options(parser: Parser) -> None:
+    """Declare the options every command that writes manifests has."""
+    add_manifest_options(parser)
+    parser.add_argument(
+        "--dry-run", choices=("none", "server"), default="none", help="server: check, but store nothing"
     )
     parser.add_argument(
         "-o", "--output", type=output_form, metavar=METAVAR, help=f"print what the server answered: {HELP}"

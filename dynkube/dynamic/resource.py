@@ -11,6 +11,7 @@ from dynkube.rest.paths import quote_segment
 
 if TYPE_CHECKING:
     from dynkube.dynamic.metadata import MetadataResource
+    from dynkube.dynamic.rollouts import Rollout
     from dynkube.dynamic.subresource import Subresource
     from dynkube.dynamic.table import TableView
 
@@ -51,3 +52,13 @@ class Resource(Reading, Writing, Live):
         return MetadataResource(
             self._binding, namespace=self._namespace, everywhere=self._everywhere, cancellation=self._cancellation
         )
+
+    def rollout(self, name: str) -> Rollout:
+        """Return what can be done about the rollouts of a Deployment, StatefulSet or DaemonSet called `name`.
+
+        `restart`, `wait`, `history`, `undo`, `pause` and `resume`; see `dynkube.dynamic.rollouts.Rollout`. Raises
+        InvalidRequestError for other resources.
+        """
+        from dynkube.dynamic.rollouts import Rollout
+
+        return Rollout(self, name)

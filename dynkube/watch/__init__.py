@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from dynkube.watch.json_path import JSONPath
     from dynkube.watch.protocol import EventStream, ListerWatcher
+    from dynkube.watch.rolling_out import rolled_out
     from dynkube.watch.wait import Wait, wait_for
     from dynkube.watch.watcher import Watcher
 
@@ -44,6 +45,7 @@ _MODULES = {
     "jsonpath": "dynkube.watch.conditions",
     "not_": "dynkube.watch.conditions",
     "parse_condition": "dynkube.watch.conditions",
+    "rolled_out": "dynkube.watch.rolling_out",
     "wait_for": "dynkube.watch.wait",
 }
 
@@ -66,6 +68,7 @@ __all__ = [
     "jsonpath",
     "not_",
     "parse_condition",
+    "rolled_out",
     "wait_for",
 ]
 
