@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         owner_reference,
         remove_finalizer,
     )
+    from dynkube.objects.ownership import owned_fields
     from dynkube.rest import RESTClient
     from dynkube.selectors import FieldSelector, LabelSelector
     from dynkube.stream import ExecResult, LogStream, PortForward, RemoteProcess
@@ -136,6 +137,7 @@ _HOMES = {
         *("JSONObject", "add_finalizer", "dump_yaml", "get_condition", "load_manifests", "load_yaml"),
         *("nested_get", "nested_set", "owner_reference", "remove_finalizer"),
     ),
+    "dynkube.objects.ownership": ("owned_fields",),
     "dynkube.rest": ("RESTClient",),
     "dynkube.selectors": ("FieldSelector", "LabelSelector"),
     "dynkube.stream": ("ExecResult", "LogStream", "PortForward", "RemoteProcess"),
@@ -263,6 +265,7 @@ __all__ = [
     "nested_get",
     "nested_set",
     "not_",
+    "owned_fields",
     "owner_reference",
     "remove_finalizer",
     "rolled_out",
