@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.exits import OK, UsageError, complain
 from dynkube.cli.writing import add_options, print_written, write_each
+from dynkube.dynamic import client_side_apply
 from dynkube.dynamic.manifests import outcome, state_before
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
@@ -89,7 +90,8 @@ class _Apply:
         name = nested_get(manifest, "metadata", "name")
         before = state_before(view, name) if name else None
         dry_run = self.options.dry_run == "server"
-        after = view.apply(
+        after = client_side_apply.apply(
+            view,
             manifest,
             field_manager=self.options.field_manager,
             force=self.options.force_conflicts,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from dynkube.cli.exits import OK, USAGE, UsageError, report
 from dynkube.cli.printers import without_managed_fields
 from dynkube.cli.writing import add_manifest_options, write_each
+from dynkube.dynamic.client_side_apply import LAST_APPLIED
 from dynkube.errors import DynkubeError
 from dynkube.names import GroupVersionKind
 from dynkube.objects import dump_yaml
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 #: The exit code where something differs: that of diff itself.
 DIFFERENT: Final = 1
-#: What kubectl's own apply keeps of an object, a secret's data among it.
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 #: How often an object is looked at that others keep changing.
 _LOOKS: Final = 5
 
@@ -89,7 +88,7 @@ def hidden(before: JSONObject, after: JSONObject) -> tuple[JSONObject, JSONObjec
     before, after = copy.deepcopy(before), copy.deepcopy(after)
     _hide(before.get("data") or {}, after.get("data") or {})
     annotations = [(state.get("metadata") or {}).get("annotations") or {} for state in (before, after)]
-    _hide(*annotations, only=_LAST_APPLIED)
+    _hide(*annotations, only=LAST_APPLIED)  # it holds the whole object, data included
     return before, after
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from dynkube.dynamic import bodies
+from dynkube.dynamic import bodies, client_side_apply
 from dynkube.dynamic.crds import CRD
 from dynkube.dynamic.kind_order import CRD_KIND, in_kind_order
 from dynkube.dynamic.pruning import Pruning
@@ -90,8 +90,8 @@ def apply_manifests(
             raise
         name = bodies.name_of(body, why="a manifest is applied to the object of that name")
         before = state_before(view if dry_run else view.metadata(), name)
-        after = view.apply(
-            body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
+        after = client_side_apply.apply(
+            view, body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
         )
         done.append(Applied(outcome(before, after, dry_run=dry_run), after))
         api = view.api_resource()

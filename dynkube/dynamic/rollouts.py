@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from dynkube.dynamic.binding import Binding
+from dynkube.dynamic.client_side_apply import LAST_APPLIED
 from dynkube.errors import InvalidRequestError
 from dynkube.names import GroupVersionResource
 from dynkube.objects import nested_get
@@ -32,7 +33,7 @@ _KEPT_IN = {
 #: A Deployment's annotations that do not go back with its template: kubectl's (`rollback.go`).
 _STAY = frozenset(
     {
-        "kubectl.kubernetes.io/last-applied-configuration",
+        LAST_APPLIED,
         "deprecated.deployment.rollback.to",
         "deployment.kubernetes.io/desired-replicas",
         "deployment.kubernetes.io/max-replicas",

@@ -9,6 +9,7 @@ import pytest
 
 from cli.objects import config_map, deployment
 from dynkube.cli.exits import OK, REFUSED, TIMED_OUT, USAGE
+from dynkube.dynamic.client_side_apply import LAST_APPLIED
 from dynkube.objects import load_manifests
 
 if TYPE_CHECKING:
@@ -126,6 +127,15 @@ class TestApply:
         assert '"them"' in refused.err
         assert run("apply", "-f", "-", "--force-conflicts", stdin=ours).out == "configmap/a configured\n"
         assert config_maps.get("a")["data"] == {"k": "ours"}
+
+    def test_what_kubectl_applied_by_itself(self, run: Run, config_maps: Resource) -> None:
+        """Its fields are taken over, as by `kubectl apply --server-side`: what is left out goes."""
+        before = config_map("a", {"k": "1", "old": "1"}, annotations={LAST_APPLIED: "{}"})
+        config_maps.create(before, field_manager="kubectl-client-side-apply")
+        assert run("apply", "-f", "-", stdin=json.dumps(config_map("a", {"k": "1"}))).out == "configmap/a configured\n"
+        after = config_maps.get("a")
+        assert after["data"] == {"k": "1"}
+        assert [each["manager"] for each in after["metadata"]["managedFields"]] == ["dynkube"]
 
     def test_a_manifest_in_its_own_namespace(self, run: Run, namespace: str) -> None:
         """A manifest may repeat the command's namespace and must not contradict it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dynkube import owned_fields
 from dynkube.errors import Conflict, NotFound
 from integration.objects import config_map, deployment, widget
 
@@ -120,3 +121,40 @@ def test_a_folder_is_applied_and_pruned(dyn: DynamicClient, tmp_path: Path, name
     assert [str(each) for each in second] == ["ConfigMap/a unchanged", "ConfigMap/b pruned"]
     left = dyn.resource("cm").list(label_selector=labels)["items"]
     assert [each["metadata"]["name"] for each in left] == ["a", "other"]
+
+
+def test_what_kubectl_applied_by_itself_is_taken_over(dyn: DynamicClient) -> None:
+    """The first apply removes what is left out, and leaves nothing to kubectl's client side."""
+    obj = deployment("web")
+    obj["metadata"].update(labels={"old": "1"}, annotations={"kubectl.kubernetes.io/last-applied-configuration": "{}"})
+    view = dyn.resource("apps/v1", "deployments")
+    view.create(obj, field_manager="kubectl-client-side-apply")
+    dyn.apply_manifests([deployment("web")], field_manager="me")
+    after = view.get("web")
+    managers = {(each["manager"], each["operation"]) for each in after["metadata"]["managedFields"]}
+    assert ("me", "Apply") in managers
+    assert ("kubectl-client-side-apply", "Update") not in managers
+    assert "labels" not in after["metadata"]
+    assert owned_fields(after, "me")["spec"]["template"] == deployment("web")["spec"]["template"]
+
+
+def test_what_one_applied_is_found_and_applied_again(dyn: DynamicClient, widgets: Resource, namespace: str) -> None:
+    """Of a built-in and of a custom kind; what others write does not matter."""
+    for view, obj in ((dyn.resource("apps/v1", "deployments"), deployment("web")), (widgets, widget("a", "blue"))):
+        stored = view.apply(obj, field_manager="me")
+        found = owned_fields(stored, "me")
+        identity = {key: stored[key] for key in ("apiVersion", "kind")}
+        assert found == {**identity, **obj, "metadata": {**obj["metadata"], "namespace": namespace}}
+        view.patch(obj["metadata"]["name"], {"metadata": {"labels": {"theirs": "1"}}}, field_manager="another")
+        before = view.get(obj["metadata"]["name"])
+        assert view.apply(found, field_manager="me")["metadata"]["labels"] == {"theirs": "1"}
+        assert view.get(obj["metadata"]["name"])["spec"] == before["spec"]
+
+
+def test_a_label_that_is_applied_no_more_goes_alone(config_maps: Resource, widgets: Resource) -> None:
+    """Of a built-in and of a custom kind; the rest of the object stays."""
+    for view, obj in ((config_maps, config_map("a", {"k": "1"})), (widgets, widget("a", "blue"))):
+        first = view.apply({**obj, "metadata": {"name": "a", "labels": {"x": "y"}}}, field_manager="one")
+        after = view.apply(obj, field_manager="one")
+        assert "labels" not in after["metadata"]
+        assert after["metadata"]["uid"] == first["metadata"]["uid"]

@@ -7,9 +7,13 @@ it needs the OpenAPI v2 document, which the embedded server does not have.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from dynkube.objects import load_yaml
 
 if TYPE_CHECKING:
     from kubectl.running import Kubectl
@@ -110,6 +114,22 @@ def test_server_side_apply(kubectl: Kubectl) -> None:
     """Server-side apply is accepted, and owns its fields."""
     shown = kubectl("apply", "--server-side", "--validate=false", "-f", "-", stdin=DEPLOYMENT)
     assert shown == "deployment.apps/web serverside-applied\n"
+
+
+def test_what_was_applied_client_side_is_taken_over(kubectl: Kubectl) -> None:
+    """An apply of dynkube finds what kubectl's client side left behind, and removes what is in the manifest no more."""
+    kubectl("apply", "--validate=false", "-f", "-", stdin=DEPLOYMENT)
+    fewer = json.dumps({**load_yaml(DEPLOYMENT), "metadata": {"name": "web"}})
+    words = ("-n", kubectl.namespace, "apply", "-f", "-")
+    command = [sys.executable, "-m", "dynkube", *words]
+    done = subprocess.run(
+        command, input=fewer, env=dict(kubectl.environment), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "deployment.apps/web configured\n", "")
+    metadata = json.loads(kubectl("get", "deploy", "web", "-o", "json", "--show-managed-fields"))["metadata"]
+    assert "labels" not in metadata
+    assert "annotations" not in metadata
+    assert [each["manager"] for each in metadata["managedFields"]] == ["dynkube"]
 
 
 def test_label_annotate_and_patch(kubectl: Kubectl) -> None:

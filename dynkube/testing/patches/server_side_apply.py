@@ -78,11 +78,13 @@ def apply(
         if live is not None and not owned.sets:
             _before_first_apply(owned, base, api_version, schema)
         last = owned.sets.get(me)
-        claimed = managed_fields.claimed(config, schema)
         merged = typed_values.merge(base, config, schema)
-        owned.sets[me] = claimed
+        # What is nobody's in the end, the name, counts here: it keeps its struct, metadata, from going with a label.
+        owned.sets[me] = typed_values.to_set(config, schema)
+        pruned = _prune(merged, owned, last, schema)
+        owned.sets[me] = managed_fields.claimed(config, schema)
         # Compared as Go would hold it: an empty map that is never stored is no difference.
-        merged = go_shape.shape(_prune(merged, owned, last, schema), schema)
+        merged = go_shape.shape(pruned, schema)
         found = managed_fields.changes(base, merged, schema)
     except typed_values.UnkeyedError as error:
         raise _unfit(applied, f"{show(error.path)}: {error}") from None

@@ -153,6 +153,26 @@ def test_a_dropped_list_element_goes_with_its_defaults() -> None:
     assert [c["name"] for c in web["spec"]["template"]["spec"]["containers"]] == ["web"]
 
 
+def test_a_dropped_label_goes_alone() -> None:
+    """Metadata stays, with its name and what else in it is nobody's, when a manager lets go of all it had there."""
+    live = applied(None, {"metadata": {"name": "a", "labels": {"x": "y"}}, "data": {"k": "1"}}, "one", CONFIG_MAP)
+    live["metadata"]["annotations"] = {"nobody's": "1"}
+    live = applied(live, {"metadata": {"name": "a"}, "data": {"k": "1"}}, "one", CONFIG_MAP)
+    assert (live["metadata"]["name"], live["metadata"].get("labels")) == ("a", None)
+    assert live["metadata"]["annotations"] == {"nobody's": "1"}
+    assert owners(live) == {"one": {"f:data": {"f:k": {}}}}
+
+
+def test_a_dropped_struct_goes_with_its_defaults() -> None:
+    """A probe applied no more disappears, although its defaults belonged to nobody."""
+    probed = copy.deepcopy(WEB)
+    probed["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = {"httpGet": {"port": 80}}
+    web = applied(None, probed, "one", DEPLOYMENT)
+    assert web["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]["periodSeconds"] == 10
+    web = applied(web, WEB, "one", DEPLOYMENT)
+    assert "livenessProbe" not in web["spec"]["template"]["spec"]["containers"][0]
+
+
 def test_a_dropped_field_falls_back_to_its_default() -> None:
     """Replicas applied no more are defaulted again."""
     web = applied(None, WEB, "one", DEPLOYMENT)
