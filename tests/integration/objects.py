@@ -43,6 +43,8 @@ def definition(group: str, plural: str = "widgets", kind: str = "Widget", **name
             "color": {"type": "string", "default": "white"},
             "size": {"type": "integer", "minimum": 1, "maximum": 10},
             "replicas": {"type": "integer"},
+            "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+            "notes": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
             "parts": {
                 "type": "array",
                 "x-kubernetes-list-type": "map",

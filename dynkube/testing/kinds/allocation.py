@@ -81,15 +81,15 @@ def _free_address(seed: int, taken: set[str]) -> str:
 
 
 def _node_ports(obj: dict[str, Any], spec: dict[str, Any], present: list[dict[str, Any]]) -> None:
-    taken = {port.get("nodePort") for other in present for port in other.get("ports") or []}
-    seed = _seed(obj)
-    for index, port in enumerate(spec.get("ports") or []):
+    others = {port.get("nodePort") for other in present for port in other.get("ports") or []}
+    ports, seed = spec.get("ports") or [], _seed(obj)
+    # That one is asked for twice is for the service's validation to say.
+    taken = others | {port.get("nodePort") for port in ports}
+    for index, port in enumerate(ports):
         asked = port.get("nodePort")
-        if asked:
-            if asked in taken:
-                field = f"spec.ports[{index}].nodePort"
-                raise _taken(obj, f"Invalid value: {asked}: provided port is already allocated", field)
-            taken.add(asked)
-            continue
-        port["nodePort"] = _free_port(seed, taken)
-        taken.add(port["nodePort"])
+        if not asked:
+            port["nodePort"] = _free_port(seed, taken)
+            taken.add(port["nodePort"])
+        elif asked in others:
+            field = f"spec.ports[{index}].nodePort"
+            raise _taken(obj, f"Invalid value: {asked}: provided port is already allocated", field)

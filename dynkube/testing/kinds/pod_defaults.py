@@ -31,10 +31,6 @@ def pod_spec(spec: dict[str, Any]) -> None:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
-    if spec.get("hostNetwork"):
-        for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
-            for port in container.get("ports") or []:
-                port.setdefault("hostPort", port.get("containerPort"))
 
 
 def pull_policy(image: str) -> str:
@@ -127,6 +123,14 @@ def resource_requests(spec: dict[str, Any]) -> None:
         limits = resources.get("limits")
         if limits:
             resources["requests"] = {**limits, **(resources.get("requests") or {})}
+
+
+def host_ports(spec: dict[str, Any]) -> None:
+    """Give ports of pods that share their node's network the same number there; their templates do not get this."""
+    if spec.get("hostNetwork"):
+        for one in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
+            for port in one.get("ports") or []:
+                port.setdefault("hostPort", port.get("containerPort"))
 
 
 BY_TYPE: Final[dict[str, Callable[[dict[str, Any]], None]]] = {

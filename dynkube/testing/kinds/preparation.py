@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 #: Seconds a pod may stay on a node that is gone, added by the DefaultTolerationSeconds admission plug-in.
 _TOLERATION_SECONDS = 300
+#: Types of services that have a port on every node.
+_WITH_NODE_PORTS = frozenset({"NodePort", "LoadBalancer"})
 
 
 def quality(spec: dict[str, Any]) -> str:
@@ -113,37 +115,52 @@ def create_service(obj: dict[str, Any], others: Others) -> None:
 def update_service(obj: dict[str, Any], old: dict[str, Any], others: Others) -> None:
     """Keep allocated addresses and ports that the update leaves out."""
     spec, before = obj.setdefault("spec", {}), old.get("spec") or {}
-    _drop_what_the_old_type_needed(spec, before)
+    _drop_what_was_needed(spec, before)
     _agree_on_addresses(spec, before)
     if spec.get("type") != "ExternalName" and before.get("type") != "ExternalName":
         for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if key not in spec and key in before:
                 spec[key] = copy.deepcopy(before[key])
-        if spec.get("type") in {"NodePort", "LoadBalancer"}:
-            held = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in before.get("ports") or []}
+        if spec.get("type") in _WITH_NODE_PORTS:
+            # A port is the same as long as its name is.
+            held = {port.get("name", ""): port.get("nodePort") for port in before.get("ports") or []}
             for port in spec.get("ports") or []:
-                kept = held.get((port.get("protocol"), port.get("port")))
+                kept = held.get(port.get("name", ""))
                 if kept and not port.get("nodePort"):
                     port["nodePort"] = kept
     allocate_service(obj, others)
 
 
-def _drop_what_the_old_type_needed(spec: dict[str, Any], before: dict[str, Any]) -> None:
-    """Clear values the former type was given and the new one cannot have, unless the update itself sets others."""
-    old, new = before.get("type"), spec.get("type")
-    with_ports, balancer = {"NodePort", "LoadBalancer"}, "LoadBalancer"
-    if old in with_ports and new not in with_ports:
-        held = [port.get("nodePort") for port in before.get("ports") or []]
-        if [port.get("nodePort") for port in spec.get("ports") or []] == held:
-            for port in spec.get("ports") or []:
-                port.pop("nodePort", None)
-        for key in ("externalTrafficPolicy", "healthCheckNodePort"):
-            if spec.get(key) == before.get(key) and not spec.get("externalIPs"):
-                spec.pop(key, None)
+def _drop_what_was_needed(spec: dict[str, Any], before: dict[str, Any]) -> None:
+    """Clear values the service needed and needs no more, unless the update itself sets others."""
+    old, new, balancer = before.get("type"), spec.get("type"), "LoadBalancer"
+    # Ports may come and go, as long as none is given a port of the nodes that it had not before.
+    if old in _WITH_NODE_PORTS and new not in _WITH_NODE_PORTS and _node_ports(spec) <= _node_ports(before):
+        for port in spec.get("ports") or []:
+            port.pop("nodePort", None)
+    gone: list[str] = []
+    if _checked_by_port(before) and not _checked_by_port(spec):
+        gone.append("healthCheckNodePort")
     if old == balancer and new != balancer:
-        for key in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
-            if spec.get(key) == before.get(key):
-                spec.pop(key, None)
+        gone += ["allocateLoadBalancerNodePorts", "loadBalancerClass"]
+    if _reached_from_outside(before) and not _reached_from_outside(spec):
+        gone.append("externalTrafficPolicy")
+    for key in gone:
+        if spec.get(key) == before.get(key):
+            spec.pop(key, None)
+
+
+def _node_ports(spec: dict[str, Any]) -> set[int]:
+    return {port["nodePort"] for port in spec.get("ports") or [] if port.get("nodePort")}
+
+
+def _reached_from_outside(spec: dict[str, Any]) -> bool:
+    kind = spec.get("type")
+    return kind in _WITH_NODE_PORTS or (kind == "ClusterIP" and bool(spec.get("externalIPs")))
+
+
+def _checked_by_port(spec: dict[str, Any]) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def _agree_on_addresses(spec: dict[str, Any], before: dict[str, Any]) -> None:

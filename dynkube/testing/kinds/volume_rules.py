@@ -308,6 +308,18 @@ def _image(source: dict[str, Any], path: str, report: Report) -> None:
         report.unsupported(f"{path}.pullPolicy", policy, _PULL_POLICIES)
 
 
+#: Where each source stands in the order in which a server looks at them.
+_ORDER = {
+    source: position
+    for position, source in enumerate(
+        (
+            *("emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi"),
+            *("glusterfs", "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI"),
+            *("fc", "flexVolume", "configMap", "azureFile", "vsphereVolume", "photonPersistentDisk"),
+            *("portworxVolume", "azureDisk", "storageos", "projected", "scaleIO", "csi", "ephemeral", "image"),
+        )
+    )
+}
 #: The sources with rules, as far as both pods and persistent volumes can have them or pods alone.
 OF_PODS: dict[str, Source] = {
     "emptyDir": _empty_dir,
@@ -331,7 +343,10 @@ def pod_volumes(volumes: list[dict[str, Any]], path: str, pod: str, report: Repo
     fine: dict[str, dict[str, Any]] = {}
     for index, volume in enumerate(volumes):
         here, name, before = f"{path}[{index}]", volume.get("name") or "", len(report.causes)
-        sources = [key for key in volume if key != "name" and volume[key] is not None]
+        sources = sorted(
+            (key for key in volume if key != "name" and volume[key] is not None),
+            key=lambda key: _ORDER.get(key, len(_ORDER)),
+        )
         for extra in sources[1:]:
             report.forbidden(f"{here}.{extra}", "may not specify more than 1 volume type")
         if not sources:

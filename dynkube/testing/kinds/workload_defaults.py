@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynkube.testing.kinds.pod_defaults import resource_requests
+from dynkube.testing.kinds.pod_defaults import host_ports, resource_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ def pod(obj: dict[str, Any]) -> None:
     spec = _spec(obj)
     spec.setdefault("enableServiceLinks", True)
     resource_requests(spec)
+    host_ports(spec)
     # One address under two names: the singular field is the first of the list.
     status = obj.get("status") or {}
     if status.get("podIP"):

@@ -83,13 +83,15 @@ def apply(
         owned.sets[me] = typed_values.to_set(config, schema)
         pruned = _prune(merged, owned, last, schema)
         owned.sets[me] = managed_fields.claimed(config, schema)
-        # Compared as Go would hold it: an empty map that is never stored is no difference.
+        # An empty map is a change, which others' claims may forbid, although Go will not store it and all stays the
+        # same.
+        found = managed_fields.changes(base, pruned, schema)
         merged = go_shape.shape(pruned, schema)
-        found = managed_fields.changes(base, merged, schema)
+        same = managed_fields.changes(base, merged, schema).same
     except typed_values.UnkeyedError as error:
         raise _unfit(applied, f"{show(error.path)}: {error}") from None
     _settle(owned, found, me, force=force)
-    if not found.same or live is None:
+    if not same or live is None:
         owned.times[me] = time
     owned.drop_empty()
     result = _finish(merged, owned, schema, defaults)
@@ -239,14 +241,27 @@ def _before_first_apply(owned: Ownership, base: dict[str, Any], api_version: str
 
 
 def _prune(merged: Any, owned: Ownership, last: FieldSet | None, schema: Schema | None) -> Any:
-    """Remove what the manager applied last time and nobody owns any more."""
+    """Remove what the manager applied last time and nobody owns any more.
+
+    In three steps, as structured-merge-diff takes them: without all that was applied; with what somebody owns; with
+    what was never applied, of which what only held the rest is no part.
+    """
     if not last:
         return merged
+
+    def fields(found: FieldSet) -> FieldSet:
+        return typed_values.with_named_parents(found, schema)
+
     kept = FieldSet()
     for mine in owned.sets.values():
         kept = kept | mine
-    unwanted = typed_values.with_named_parents(last, schema) - typed_values.with_named_parents(kept, schema)
-    return typed_values.remove(merged, unwanted, schema)
+    last, kept = fields(last), fields(kept)
+    if not last - kept:
+        return merged
+    present = fields(typed_values.to_set(merged, schema))
+    bare = typed_values.remove(merged, last, schema)
+    owners = typed_values.remove(merged, present - (fields(typed_values.to_set(bare, schema)) | kept), schema)
+    return typed_values.remove(merged, (present - fields(typed_values.to_set(owners, schema))) & last, schema)
 
 
 def _settle(owned: Ownership, found: typed_values.Comparison, me: Manager, *, force: bool) -> None:

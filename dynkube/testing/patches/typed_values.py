@@ -96,7 +96,7 @@ def _claim(value: Any, schema: Schema | None, path: Path, result: FieldSet) -> N
             here = (*path, field_sets.field_element(key))
             _claim(inner, below(schema, key), here, result)
             # Keys of maps are claimed themselves (a map of structs), fields of structs only when they hold nothing.
-            if inner is None or inner == {} or (schema is not None and not is_named(schema, key)):
+            if inner is None or inner == {} or not is_named(schema, key):
                 result.insert(here)
     elif is_keyed(value, schema) and schema is not None:
         for name, inner in elements(value, schema, path).items():
@@ -129,21 +129,29 @@ def compare(old: Any, new: Any, schema: Schema | None) -> Comparison:
 def _compare(old: Any, new: Any, schema: Schema | None, path: Path, result: Comparison) -> None:
     if old is _MISSING or new is _MISSING:
         present, into = (new, result.added) if old is _MISSING else (old, result.removed)
-        if path:
-            into.insert(path)
-        for name, value, inner in _parts(present, schema, path):
-            pair = (_MISSING, value) if old is _MISSING else (value, _MISSING)
-            _compare(*pair, inner, (*path, name), result)
+        _insert_all(present, schema, path, into)
         return
     olds, news = _parts_of_either(old, new, schema, path)
     if olds is None or news is None:
         if not equal(old, new):
             result.modified.insert(path)
+            # A map that becomes something else, or the other way round, takes its parts along.
+            for parts, into in ((olds, result.removed), (news, result.added)):
+                for name, (value, inner) in (parts or {}).items():
+                    _insert_all(value, inner, (*path, name), into)
         return
     for name in {**olds, **news}:
         one, inner = olds.get(name, (_MISSING, None))
         other, inner_new = news.get(name, (_MISSING, None))
         _compare(one, other, inner if one is not _MISSING else inner_new, (*path, name), result)
+
+
+def _insert_all(value: Any, schema: Schema | None, path: Path, into: FieldSet) -> None:
+    """Insert a value's path and those of all its parts."""
+    if path:
+        into.insert(path)
+    for name, inner, child in _parts(value, schema, path):
+        _insert_all(inner, child, (*path, name), into)
 
 
 def _parts(value: Any, schema: Schema | None, path: Path) -> list[tuple[str, Any, Schema | None]]:
@@ -188,30 +196,34 @@ def merge(live: Any, applied: Any, schema: Schema | None, path: Path = ()) -> An
 
 def _merge_lists(live: list[Any], applied: list[Any], schema: Schema, path: Path) -> list[Any]:
     """Merge keyed lists: applied elements in their order, live ones where they stood among them."""
-    wanted = elements(applied, schema, path)
+    queue = list(elements(applied, schema, path).items())
     present = [(element(value, schema, path, index), value) for index, value in enumerate(live)]
-    known = dict(present)
-    queue = list(wanted.items())
-    done: set[str] = set()
+    wanted, known = dict(queue), dict(present)
+    shared = [name for name in wanted if name in known]
     result: list[Any] = []
 
     def emit(name: str, value: Any) -> None:
-        done.add(name)
         result.append(merge(known.get(name), value, schema.items, (*path, name)))
+        if shared and shared[0] == name:
+            del shared[0]
 
     for name, value in present:
         if name not in wanted:
             result.append(copy.deepcopy(value))
-            continue
-        while name not in done and queue:
-            emit(*queue.pop(0))
+        elif shared and shared[0] == name:
+            while shared and shared[0] == name:
+                emit(*queue.pop(0))
+        # Others are applied elsewhere: their place is there.
     for name, value in queue:
         emit(name, value)
     return result
 
 
 def remove(value: Any, unwanted: FieldSet, schema: Schema | None, path: Path = ()) -> Any:
-    """Return ``value`` without the paths in ``unwanted``; a removed field takes everything below it along."""
+    """Return ``value`` without the paths in ``unwanted``; a removed field takes everything below it along.
+
+    What held all that was removed stays, empty.
+    """
     if is_map(value, schema):
         result: dict[str, Any] = {}
         for key, inner in value.items():
@@ -220,9 +232,7 @@ def remove(value: Any, unwanted: FieldSet, schema: Schema | None, path: Path = (
             if node is None:
                 result[key] = inner
             elif not node.member:
-                kept = remove(inner, node, below(schema, key), (*path, name))
-                if kept not in ({}, []) or inner in ({}, []):
-                    result[key] = kept
+                result[key] = remove(inner, node, below(schema, key), (*path, name))
         return result
     if is_keyed(value, schema) and schema is not None:
         found: list[Any] = []
