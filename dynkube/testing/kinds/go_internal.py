@@ -102,6 +102,12 @@ _STRUCTS: Final[dict[str, tuple[tuple[str, str, Any], ...]]] = {
         ("FieldPath", "fieldPath", ""),
     ),
     "Distinguisher": (("Type", "type", ""),),
+    "DisruptionBudgetSpec": (
+        ("MinAvailable", "minAvailable", None),
+        ("Selector", "selector", None),
+        ("MaxUnavailable", "maxUnavailable", None),
+        ("UnhealthyPodEvictionPolicy", "unhealthyPodEvictionPolicy", None),
+    ),
     "ValidationRule": (
         ("Rule", "rule", ""),
         ("Message", "message", ""),

@@ -276,7 +276,9 @@ def disruption_budget(obj: dict[str, Any], _old: dict[str, Any] | None, report: 
     """Check a pod disruption budget."""
     spec = obj.get("spec") or {}
     if "minAvailable" in spec and "maxUnavailable" in spec:
-        report.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
+        report.invalid(
+            "spec", internal("DisruptionBudgetSpec", spec), "minAvailable and maxUnavailable cannot be both set"
+        )
     for key in ("minAvailable", "maxUnavailable"):
         _amount(spec.get(key), f"spec.{key}", report)
     if isinstance(spec.get("selector"), dict):

@@ -288,7 +288,7 @@ def test_a_sound_object_has_nothing_wrong(obj: dict[str, Any]) -> None:
         ),
         (
             made("policy/v1", "PodDisruptionBudget", spec={"minAvailable": 1, "maxUnavailable": 1}),
-            'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set',  # noqa: E501
+            'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',  # noqa: E501
         ),
         (crd(scope="Sideways"), 'spec.scope: Unsupported value: "Sideways": supported values: "Cluster", "Namespaced"'),
         (
