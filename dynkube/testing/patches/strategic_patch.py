@@ -59,8 +59,9 @@ def _object(original: dict[str, Any], patch: dict[str, Any], schema: Schema | No
         raise _broken(f"unknown patch type [{directive}] in map: [{_go_map(patch)}]")
     _retain_keys(original, patch)
     orders = {k.removeprefix(_ORDER): patch.pop(k) for k in list(patch) if k.startswith(_ORDER)}
-    for key in [key for key in patch if key.startswith(_DELETE_PRIMITIVES)]:
-        _delete_primitives(original, key.removeprefix(_DELETE_PRIMITIVES), patch.pop(key))
+    unwanted = {
+        k.removeprefix(_DELETE_PRIMITIVES): patch.pop(k) for k in list(patch) if k.startswith(_DELETE_PRIMITIVES)
+    }
     for key, value in patch.items():
         field = schema.field(key) if schema is not None else None
         if value is None:
@@ -71,6 +72,8 @@ def _object(original: dict[str, Any], patch: dict[str, Any], schema: Schema | No
             original[key] = _merge_list(original.get(key), value, field, orders.pop(key, None))
         else:
             original[key] = value
+    for key, values in unwanted.items():
+        _delete_primitives(original, key, values)
     for key, order in orders.items():
         if isinstance(original.get(key), list) and isinstance(order, list):
             field = schema.field(key) if schema is not None else None
@@ -115,8 +118,13 @@ def _merge_list(current: Any, patch: list[Any], field: Schema | None, order: Any
     strategies: frozenset[str] = field.patch_strategies if field is not None else frozenset()
     present = current if isinstance(current, list) else []
     if "merge" not in strategies:
-        return _plain_list(patch)
+        # Where there was a list directives are taken for fields, which no kind has.
+        return patch if isinstance(current, list) else _plain_list(patch)
     merge_key = field.merge_key if field is not None else ""
+    if isinstance(order, list):
+        _check_order(patch, order, merge_key)
+        if not (patch or order or present):
+            raise _broken("no elements in any of the given slices")
     if all(not isinstance(element, (dict, list)) for element in patch) and not merge_key:
         merged = present + [e for e in _unique(patch) if not any(equal(e, other) for other in present)]
     else:
@@ -124,6 +132,18 @@ def _merge_list(current: Any, patch: list[Any], field: Schema | None, order: Any
     if isinstance(order, list):
         return _ordered(merged, present, order, merge_key)
     return _in_patch_order(merged, present, patch, merge_key)
+
+
+def _check_order(patch: list[Any], order: list[Any], merge_key: str) -> None:
+    """Refuse a list whose elements stand otherwise than ``$setElementOrder`` says; those to be deleted do not count."""
+    rest = [e for e in patch if not (isinstance(e, dict) and e.get(_PATCH) == "delete")]
+    for element in order:
+        if rest and equal(_key_of(rest[0], merge_key), _key_of(element, merge_key)):
+            del rest[0]
+    if rest and order:
+        raise _broken(
+            f"The order in patch list:\n{_go_list(patch)}\n doesn't match $setElementOrder list:\n{_go_list(order)}\n"
+        )
 
 
 def _unique(values: list[Any]) -> list[Any]:
@@ -220,3 +240,7 @@ def _plain(value: Any) -> Any:
 
 def _go_map(value: dict[str, Any]) -> str:
     return "map[" + " ".join(f"{key}:{value[key]}" for key in sorted(value)) + "]"
+
+
+def _go_list(values: list[Any]) -> str:
+    return "[" + " ".join(_go_map(value) if isinstance(value, dict) else str(value) for value in values) + "]"

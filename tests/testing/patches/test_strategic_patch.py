@@ -98,6 +98,39 @@ def test_set_element_order_alone_reorders() -> None:
     }
 
 
+def test_an_order_that_contradicts_the_list_is_refused() -> None:
+    """A list and its ``$setElementOrder`` must agree: 500, in the words of the real server."""
+    order = [{"name": "a"}, {"name": "b"}]
+    change = {"containers": [{"name": "b", "image": "j"}, {"name": "a"}], "$setElementOrder/containers": order}
+    with pytest.raises(Failure) as caught:
+        patched({"containers": [WEB]}, change)
+    lists = ("[map[image:j name:b] map[name:a]]", "[map[name:a] map[name:b]]")
+    assert caught.value.code == 500
+    assert str(caught.value) == "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n".format(
+        *lists
+    )
+
+
+def test_an_order_of_nothing_is_refused() -> None:
+    """Where neither live list, patch nor order has an element, the real server stumbles: 500."""
+    with pytest.raises(Failure) as caught:
+        patched({}, {"containers": [], "$setElementOrder/containers": []})
+    assert (caught.value.code, str(caught.value)) == (500, "no elements in any of the given slices")
+
+
+def test_what_is_added_and_deleted_is_not_there() -> None:
+    """``$deleteFromPrimitiveList`` has the last word."""
+    metadata = {"finalizers": ["a"], "$deleteFromPrimitiveList/finalizers": ["a"]}
+    assert strategic_patch.apply({"metadata": {}}, {"metadata": metadata}, POD) == {"metadata": {"finalizers": []}}
+
+
+def test_directives_in_lists_that_are_replaced() -> None:
+    """They have no meaning: dropped with a list that is new, and kept, for decoding to drop, in place of another."""
+    terms = [{"key": "x"}, {"$patch": "replace"}]
+    assert patched({}, {"tolerations": terms}) == {"tolerations": [{"key": "x"}]}
+    assert patched({"tolerations": [{"key": "y"}]}, {"tolerations": terms}) == {"tolerations": terms}
+
+
 def test_retain_keys_drops_the_others() -> None:
     """``$retainKeys`` keeps only what it names (the union fields of a volume)."""
     volumes = [{"name": "v", "emptyDir": {}}]
