@@ -167,3 +167,20 @@ class TestFieldValidation:
         """Custom kinds are validated alike."""
         with pytest.raises(BadRequest, match=r'unknown field "spec\.colour"'):
             widgets.create({"metadata": {"name": "a"}, "spec": {"colour": "blue"}}, field_validation="Strict")
+
+
+@pytest.mark.parametrize("given", [None, {"app": "a"}])
+@pytest.mark.parametrize("labels", [None, {"app": "a"}])
+def test_a_job_bears_the_labels_of_its_pods(
+    dyn: DynamicClient, given: dict[str, str] | None, labels: dict[str, str] | None
+) -> None:
+    """Those it is selected by included, unless it is given labels of its own, be they the same."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.com/none"}]}
+    metadata = {"name": "a"} if given is None else {"name": "a", "labels": given}
+    template = {"spec": pod} if labels is None else {"metadata": {"labels": labels}, "spec": pod}
+    jobs = dyn.resource("batch/v1", "jobs")
+    made = jobs.create({"metadata": metadata, "spec": {"suspend": True, "template": template}})
+    generated = {"job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"}
+    assert set(made["metadata"]["labels"]) == ({"app"} if given else {*(labels or ()), *generated})
+    again = jobs.update({**made, "metadata": {key: made["metadata"][key] for key in ("name", "resourceVersion")}})
+    assert again["metadata"]["labels"] == again["spec"]["template"]["metadata"]["labels"]

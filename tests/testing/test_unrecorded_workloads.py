@@ -82,9 +82,8 @@ def test_budgets_are_checked(call: Caller) -> None:
             "POST",
             BUDGETS,
             named("b", spec={"minAvailable": 1, "maxUnavailable": 1}),
-            'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and maxUnavailable '
-            "cannot be both "
-            "set",
+            'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,'
+            '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
         ),
         invalid(
             "words",

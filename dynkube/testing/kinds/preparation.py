@@ -9,6 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.testing.kinds.allocation import allocate_service
+from dynkube.testing.kinds.workload_defaults import JOB_UID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,13 +238,19 @@ def create_node(obj: dict[str, Any], _others: Others) -> None:
 def create_job(obj: dict[str, Any], _others: Others) -> None:
     """Generate a job's selector and the labels of its pods from its uid."""
     obj["status"] = {}
-    spec = obj.setdefault("spec", {})
-    if spec.get("manualSelector"):
-        return
-    metadata = obj.setdefault("metadata", {})
+    spec, metadata = obj.setdefault("spec", {}), obj.setdefault("metadata", {})
+    if not spec.get("manualSelector"):
+        _select_pods(spec, metadata)
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    if labels and not metadata.get("labels"):
+        metadata["labels"] = dict(labels)
+
+
+def _select_pods(spec: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Have a job select its pods by its own uid, and its pods bear it."""
     uid, name = metadata.get("uid", ""), metadata.get("name", "")
     labels = {
-        "batch.kubernetes.io/controller-uid": uid,
+        JOB_UID: uid,
         "batch.kubernetes.io/job-name": name,
         "controller-uid": uid,
         "job-name": name,
@@ -251,9 +258,7 @@ def create_job(obj: dict[str, Any], _others: Others) -> None:
     template = spec.setdefault("template", {}).setdefault("metadata", {})
     template["labels"] = {**(template.get("labels") or {}), **labels}
     selector = spec.setdefault("selector", {})
-    selector["matchLabels"] = {**(selector.get("matchLabels") or {}), "batch.kubernetes.io/controller-uid": uid}
-    if not metadata.get("labels"):
-        metadata["labels"] = dict(template["labels"])
+    selector["matchLabels"] = {**(selector.get("matchLabels") or {}), JOB_UID: uid}
 
 
 def create_definition(obj: dict[str, Any], _others: Others) -> None:

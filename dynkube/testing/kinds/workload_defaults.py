@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: What "no limit" is in a job's retries.
+#: The label of a job's pods by which it knows them.
+JOB_UID = "batch.kubernetes.io/controller-uid"
 _MAX_INT32 = 2**31 - 1
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
@@ -112,8 +114,9 @@ def job(obj: dict[str, Any]) -> None:
     spec.setdefault("suspend", False)
     spec.setdefault("manualSelector", False)
     spec.setdefault("podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed")
-    template = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
-    if template:
+    template = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    # A new job has the labels of its pods, too, but they are complete only when its selector is made.
+    if JOB_UID in template:
         obj.setdefault("metadata", {}).setdefault("labels", dict(template))
 
 
