@@ -171,16 +171,18 @@ class Rollout:
 
 
 def _revision(kept: JSONObject) -> Revision:
+    """Return the template a ReplicaSet or ControllerRevision remembers, numbered 0 where it has no number yet."""
     annotations = kept["metadata"].get("annotations") or {}
     cause = annotations.get(_CHANGE_CAUSE, "")
-    if "data" in kept:
-        template = {**nested_get(kept, "data", "spec", "template", default={})}
-        template.pop("$patch", None)
-        return Revision(int(kept.get("revision") or 0), template, cause, kept)
-    template = copy.deepcopy(kept["spec"]["template"])
-    nested_get(template, "metadata", "labels", default={}).pop(_TEMPLATE_HASH, None)
-    number = annotations.get(REVISION, "")
-    return Revision(int(number) if number.isdigit() else 0, template, cause, kept)
+    if "spec" in kept:
+        template = copy.deepcopy(kept["spec"]["template"])
+        nested_get(template, "metadata", "labels", default={}).pop(_TEMPLATE_HASH, None)
+        number = annotations.get(REVISION, "")
+        return Revision(int(number) if number.isdigit() else 0, template, cause, kept)
+    # A ControllerRevision holds the patch that brings it back.
+    patch = nested_get(kept, "data", "spec", "template", default={})
+    template = {key: value for key, value in patch.items() if key != "$patch"}
+    return Revision(int(kept.get("revision") or 0), template, cause, kept)
 
 
 def _controller(obj: JSONObject) -> Any:
