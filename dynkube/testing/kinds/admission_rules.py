@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dynkube.testing.kinds.container_rules import one_of
 from dynkube.testing.kinds.selector_rules import selector
+from dynkube.testing.kinds.value_rules import one_of
 from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import container_rules, selector_rules
 from dynkube.testing.kinds.addresses import NO_NETWORK, is_network
-from dynkube.testing.kinds.container_rules import NOT_NEGATIVE
 from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.value_rules import NOT_NEGATIVE
 from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.quantities import parse
 

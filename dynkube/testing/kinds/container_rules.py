@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import security_rules, volume_rules
+from dynkube.testing.kinds.value_rules import NOT_NEGATIVE, not_negative, one_of
 from dynkube.testing.objects import formats
 from dynkube.testing.objects.quantities import parse
 
@@ -20,23 +21,8 @@ _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage", "storage"})
-NOT_NEGATIVE = "must be greater than or equal to 0"
 
 Volumes = dict[str, dict[str, Any]]
-
-
-def not_negative(spec: dict[str, Any], key: str, path: str, report: Report) -> None:
-    """Check that a number, if given, is not below zero."""
-    value = spec.get(key)
-    if isinstance(value, int) and value < 0:
-        report.invalid(f"{path}.{key}" if path else key, value, NOT_NEGATIVE)
-
-
-def one_of(spec: dict[str, Any], key: str, path: str, known: tuple[str, ...], report: Report) -> None:
-    """Check that a word, if given, is one of a closed list."""
-    value = spec.get(key)
-    if value is not None and value not in known:
-        report.unsupported(f"{path}.{key}" if path else key, value, known)
 
 
 def common(container: dict[str, Any], path: str, volumes: Volumes, report: Report, *, host_network: bool) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds.addresses import NO_ADDRESS, is_address, special_address
-from dynkube.testing.kinds.container_rules import one_of
+from dynkube.testing.kinds.value_rules import one_of
 from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:

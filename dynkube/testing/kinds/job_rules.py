@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dynkube.testing.kinds import job_policies, pod_rules
 from dynkube.testing.kinds.go_internal import internal
-from dynkube.testing.kinds.pod_rules import not_negative, one_of
 from dynkube.testing.kinds.selector_rules import selects
+from dynkube.testing.kinds.value_rules import not_negative, one_of
 from dynkube.testing.kinds.workload_rules import MISMATCH
 from dynkube.testing.objects import formats
 

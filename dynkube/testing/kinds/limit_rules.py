@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynkube.testing.kinds.container_rules import NOT_NEGATIVE
 from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.value_rules import NOT_NEGATIVE
 from dynkube.testing.objects import formats
 from dynkube.testing.objects.quantities import parse
 

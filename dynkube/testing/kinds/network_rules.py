@@ -6,9 +6,9 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds.addresses import NO_NETWORK, is_address, is_network
-from dynkube.testing.kinds.container_rules import one_of
 from dynkube.testing.kinds.go_internal import internal
 from dynkube.testing.kinds.selector_rules import selector
+from dynkube.testing.kinds.value_rules import one_of
 from dynkube.testing.objects import formats
 
 if TYPE_CHECKING:

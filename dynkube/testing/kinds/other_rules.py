@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import selector_rules
-from dynkube.testing.kinds.container_rules import NOT_NEGATIVE
 from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.value_rules import NOT_NEGATIVE
 from dynkube.testing.objects import formats, go_json
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import container_rules, security_rules, selector_rules, volume_rules
 from dynkube.testing.kinds.addresses import NO_ADDRESS, is_address
-from dynkube.testing.kinds.container_rules import NOT_NEGATIVE, not_negative, one_of
 from dynkube.testing.kinds.pod_update_rules import pod_resize, pod_update
+from dynkube.testing.kinds.value_rules import one_of
 from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.report import quote
 
@@ -228,16 +228,3 @@ def ephemeral_containers(obj: dict[str, Any], old: dict[str, Any], report: Repor
             report.forbidden(path, f"{who} removed\n")
         elif now[before["name"]] != before:
             report.forbidden(path, f"{who} changed\n")
-
-
-__all__ = [
-    "NOT_NEGATIVE",
-    "ephemeral_containers",
-    "not_negative",
-    "one_of",
-    "pod",
-    "pod_spec",
-    "pod_template",
-    "resize",
-    "template",
-]

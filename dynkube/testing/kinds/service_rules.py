@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds.addresses import NO_ADDRESS, NO_NETWORK, is_address, is_network, special_address
-from dynkube.testing.kinds.container_rules import one_of
 from dynkube.testing.kinds.go_internal import internal
+from dynkube.testing.kinds.value_rules import one_of
 from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.testing.kinds import limit_rules
 from dynkube.testing.kinds.addresses import NO_ADDRESS, is_address
-from dynkube.testing.kinds.container_rules import not_negative, one_of
+from dynkube.testing.kinds.value_rules import not_negative, one_of
 from dynkube.testing.objects import formats
 from dynkube.testing.objects.quantities import parse
 

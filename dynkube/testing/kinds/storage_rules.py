@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import selector_rules, volume_rules
-from dynkube.testing.kinds.container_rules import NOT_NEGATIVE, one_of
 from dynkube.testing.kinds.go_internal import internal
 from dynkube.testing.kinds.selector_rules import ordered_selector
+from dynkube.testing.kinds.value_rules import NOT_NEGATIVE, one_of
 from dynkube.testing.objects import formats, metadata_rules
 from dynkube.testing.objects.quantities import parse
 

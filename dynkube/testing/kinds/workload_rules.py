@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynkube.testing.kinds import pod_rules, storage_rules
 from dynkube.testing.kinds.go_internal import internal
-from dynkube.testing.kinds.pod_rules import NOT_NEGATIVE, not_negative, one_of
 from dynkube.testing.kinds.selector_rules import ordered_selector, readable, selector, selects
+from dynkube.testing.kinds.value_rules import NOT_NEGATIVE, not_negative, one_of
 from dynkube.testing.objects import formats, metadata_rules
 
 if TYPE_CHECKING:
