@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynkube.cli.exits import OK, UsageError, complain
 from dynkube.cli.writing import add_options, print_written, write_each
-from dynkube.dynamic import client_side_apply
+from dynkube.dynamic.client_side_apply import apply_taking_over
 from dynkube.dynamic.manifests import outcome, state_before
 from dynkube.objects import nested_get
 from dynkube.selectors import LabelSelector
@@ -90,7 +90,7 @@ class _Apply:
         name = nested_get(manifest, "metadata", "name")
         before = state_before(view, name) if name else None
         dry_run = self.options.dry_run == "server"
-        after = client_side_apply.apply(
+        after = apply_taking_over(
             view,
             manifest,
             field_manager=self.options.field_manager,

@@ -12,7 +12,7 @@ from dynkube.cli.writing import add_manifest_options, write_each
 from dynkube.dynamic.client_side_apply import LAST_APPLIED
 from dynkube.errors import DynkubeError
 from dynkube.names import GroupVersionKind
-from dynkube.objects import dump_yaml
+from dynkube.objects import dump_yaml, nested_get
 
 if TYPE_CHECKING:
     import argparse
@@ -86,14 +86,17 @@ def _compare(cluster: Cluster, manifest: JSONObject, options: argparse.Namespace
 def hidden(before: JSONObject, after: JSONObject) -> tuple[JSONObject, JSONObject]:
     """Return two states of a secret with the values of its data hidden, told apart where they differ."""
     before, after = copy.deepcopy(before), copy.deepcopy(after)
-    _hide(before.get("data") or {}, after.get("data") or {})
-    annotations = [(state.get("metadata") or {}).get("annotations") or {} for state in (before, after)]
-    _hide(*annotations, only=LAST_APPLIED)  # it holds the whole object, data included
+    data, annotations = (
+        [nested_get(state, *path) or {} for state in (before, after)]
+        for path in (("data",), ("metadata", "annotations"))
+    )
+    _hide(*data, keys={*data[0], *data[1]})
+    _hide(*annotations, keys={LAST_APPLIED})  # it holds the whole object, data included
     return before, after
 
 
-def _hide(before: dict[str, str], after: dict[str, str], *, only: str | None = None) -> None:
-    for key in before.keys() | after.keys() if only is None else {only}:
+def _hide(before: dict[str, str], after: dict[str, str], *, keys: set[str]) -> None:
+    for key in keys:
         same = before.get(key) == after.get(key)
         for values, when in ((before, "before"), (after, "after")):
             if key in values:

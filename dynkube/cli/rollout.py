@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from dynkube.dynamic.rollouts import Rollout
     from dynkube.objects import JSONObject
 
-    #: Changes an object, given as it was before; returns it as it is now and what became of it.
-    Change = Callable[[Rollout, JSONObject, Mapping[str, Any]], tuple[JSONObject, str]]
-
-#: The annotation by which `--revision` of `status` tells.
-_REVISION = "deployment.kubernetes.io/revision"
+    #: Changes an object; returns it as it is now and what became of it.
+    Change = Callable[[Chosen, Rollout, Mapping[str, Any]], tuple[JSONObject, str]]
 
 
 def configure_status(parser: Parser) -> None:
@@ -122,9 +119,11 @@ def _follow(one: Chosen, options: argparse.Namespace, deadline: float | None) ->
 
 
 def _check_revision(one: Chosen, obj: JSONObject, wanted: int | None) -> None:
+    from dynkube.dynamic.rollouts import REVISION
+
     if wanted is None:
         return
-    found = nested_get(obj, "metadata", "annotations", _REVISION)
+    found = nested_get(obj, "metadata", "annotations", REVISION)
     if found != str(wanted):
         raise DeclinedError(f"{one.kind}/{one.name} is of revision {found or 'unknown'}, not {wanted}")
 
@@ -172,33 +171,35 @@ def _change_each(options: argparse.Namespace, *, command: str, change: Change) -
 
     def attempt(one: Chosen) -> tuple[JSONObject, str]:
         rollout = one.view.rollout(one.name)
-        before = one.view.get(one.name)
         try:
-            return change(rollout, before, settings)
+            return change(one, rollout, settings)
         except InvalidRequestError as error:  # about the object as it is, not about the words typed
             raise DeclinedError(str(error)) from error
 
     return changing.change_each(options, attempt, example=f"dynkube rollout {command} deployment/web")
 
 
-def _undo(rollout: Rollout, before: JSONObject, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+def _undo(one: Chosen, rollout: Rollout, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+    before = one.view.get(one.name)
     after = rollout.undo(**settings)
     same = before["spec"]["template"] == after["spec"]["template"]
     return after, "skipped rollback (it has that template already)" if same else "rolled back"
 
 
-def _restart(rollout: Rollout, _before: JSONObject, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+def _restart(_one: Chosen, rollout: Rollout, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
     return rollout.restart(**settings), "restarted"
 
 
-def _pause(rollout: Rollout, before: JSONObject, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+def _pause(one: Chosen, rollout: Rollout, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+    before = one.view.get(one.name)
     after = rollout.pause(**settings)
     if nested_get(before, "spec", "paused"):
         raise DeclinedError(f"{rollout} is paused already")
     return after, "paused"
 
 
-def _resume(rollout: Rollout, before: JSONObject, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+def _resume(one: Chosen, rollout: Rollout, settings: Mapping[str, Any]) -> tuple[JSONObject, str]:
+    before = one.view.get(one.name)
     after = rollout.resume(**settings)
     if not nested_get(before, "spec", "paused"):
         raise DeclinedError(f"{rollout} is not paused")

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from dynkube.errors import Conflict, StatusError
+from dynkube.objects.ownership import applied_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _ATTEMPTS: Final = 5
 
 
-def apply(
+def apply_taking_over(
     view: Resource,
     obj: JSONObject,
     *,
@@ -85,11 +86,13 @@ def _take_over(view: Resource, obj: JSONObject, field_manager: str) -> None:
 
 def _managers(obj: Mapping[str, Any]) -> set[str]:
     """Return who applied an object by kubectl's client side."""
-    return {
-        entry["manager"]
-        for entry in obj["metadata"].get("managedFields") or []
-        if entry.get("operation") == "Update" and not entry.get("subresource") and _owns_last_applied(entry)
-    }
+    updates = _updates(obj["metadata"].get("managedFields") or [])
+    return {entry["manager"] for entry in updates if _owns_last_applied(entry)}
+
+
+def _updates(entries: list[JSONObject]) -> list[JSONObject]:
+    """Return the entries of managedFields that are of updates of the object itself."""
+    return [entry for entry in entries if entry.get("operation") == "Update" and not entry.get("subresource")]
 
 
 def _owns_last_applied(entry: Mapping[str, Any]) -> bool:
@@ -99,30 +102,17 @@ def _owns_last_applied(entry: Mapping[str, Any]) -> bool:
 
 def taken_over(entries: list[JSONObject], managers: set[str], field_manager: str) -> list[JSONObject]:
     """Return managedFields in which `field_manager` applied what these managers updated, beside its own."""
-    theirs = [
-        entry
-        for entry in entries
-        if entry.get("operation") == "Update" and not entry.get("subresource") and entry.get("manager") in managers
-    ]
+    theirs = [entry for entry in _updates(entries) if entry.get("manager") in managers]
     if not theirs:
         return entries
-    mine = next(
-        (
-            entry
-            for entry in entries
-            if (entry.get("manager"), entry.get("operation")) == (field_manager, "Apply")
-            and not entry.get("subresource")
-        ),
-        {**theirs[0], "manager": field_manager, "operation": "Apply"},
-    )
+    mine = applied_entry(entries, field_manager) or {**theirs[0], "manager": field_manager, "operation": "Apply"}
     fields = mine.get("fieldsV1") or {}
     for entry in theirs:
         # Paths of another version may be other fields.
         if entry.get("apiVersion") == mine.get("apiVersion"):
             others = entry.get("fieldsV1") or {}
             fields = _united(fields, others) if fields and others else fields or others
-    kept = [entry for entry in entries if entry is not mine and not any(entry is each for each in theirs)]
-    return [{**mine, "fieldsV1": fields}, *kept]
+    return [{**mine, "fieldsV1": fields}, *(entry for entry in entries if entry is not mine and entry not in theirs)]
 
 
 def _united(one: JSONObject, other: JSONObject) -> JSONObject:

@@ -90,7 +90,7 @@ def apply_manifests(
             raise
         name = bodies.name_of(body, why="a manifest is applied to the object of that name")
         before = state_before(view if dry_run else view.metadata(), name)
-        after = client_side_apply.apply(
+        after = client_side_apply.apply_taking_over(
             view, body, field_manager=field_manager, force=force, dry_run=dry_run, field_validation=field_validation
         )
         done.append(Applied(outcome(before, after, dry_run=dry_run), after))

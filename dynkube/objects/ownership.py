@@ -31,21 +31,24 @@ def owned_fields(obj: Mapping[str, Any], field_manager: str, *, subresource: str
             "this object has no metadata.managedFields, which say who owns what: it was taken out, as "
             "informers do with drop_managed_fields, or never came from a server; read the object anew"
         )
-    found: JSONObject = {}
-    for entry in entries:
-        mine = (entry.get("manager"), entry.get("operation")) == (field_manager, "Apply")
-        if not mine or (entry.get("subresource") or "") != subresource:
-            continue
-        if entry.get("apiVersion") != obj.get("apiVersion"):
-            raise InvalidRequestError(
-                f"{field_manager!r} applied this object as {entry.get('apiVersion')}, and it was read as "
-                f"{obj.get('apiVersion')}, whose fields may be others: read it in the version it was applied in"
-            )
-        fields = entry.get("fieldsV1")
-        found = _taken(obj, fields) if fields else {}
+    entry = applied_entry(entries, field_manager, subresource) or {}
+    if entry and entry.get("apiVersion") != obj.get("apiVersion"):
+        raise InvalidRequestError(
+            f"{field_manager!r} applied this object as {entry.get('apiVersion')}, and it was read as "
+            f"{obj.get('apiVersion')}, whose fields may be others: read it in the version it was applied in"
+        )
+    fields = entry.get("fieldsV1")
+    found: JSONObject = _taken(obj, fields) if fields else {}
     identity = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
     found["metadata"] = identity | found.get("metadata", {})
     return {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), **found}
+
+
+def applied_entry(entries: list[JSONObject], field_manager: str, subresource: str = "") -> JSONObject | None:
+    """Return the entry of managedFields that says what a manager applied; there is one at most (None: nothing)."""
+    wanted = (field_manager, "Apply", subresource)
+    told = ((entry.get("manager"), entry.get("operation"), entry.get("subresource") or "") for entry in entries)
+    return next((entry for entry, who in zip(entries, told, strict=True) if who == wanted), None)
 
 
 def _taken(value: Any, fields: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The connections of one client: opened as needed, kept for reuse, renewed, and all closed in the end."""
+"""The connections of one client: opened as needed, waited on, kept for reuse, renewed, and all closed in the end."""
 
 from __future__ import annotations
 

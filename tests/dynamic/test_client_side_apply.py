@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynkube.dynamic.client_side_apply import LAST_APPLIED, taken_over
 from dynkube.errors import Conflict
-from dynkube.testing import APIServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dynkube.dynamic import DynamicClient, Resource
     from dynkube.objects import JSONObject
+    from dynkube.testing import APIServer
 
 ME, KUBECTL = "me", "kubectl-client-side-apply"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[APIServer]:
-    """Run a server."""
-    with APIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def dyn(server: APIServer) -> Iterator[DynamicClient]:
-    """Return a client that works in a namespace of its own."""
-    name = f"migration-{uuid.uuid4().hex[:10]}"
-    with server.client(namespace=name) as client:
-        client.resource("v1", "namespaces").create({"metadata": {"name": name}})
-        yield client
 
 
 @pytest.fixture

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import copy
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynkube import owned_fields
 from dynkube.errors import InvalidRequestError
-from dynkube.testing import APIServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dynkube.dynamic import DynamicClient
     from dynkube.objects import JSONObject
 
@@ -94,22 +90,6 @@ APPLIED: list[JSONObject] = [
         "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
     },
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[APIServer]:
-    """Run a server."""
-    with APIServer() as running:
-        yield running
-
-
-@pytest.fixture
-def dyn(server: APIServer) -> Iterator[DynamicClient]:
-    """Return a client that works in a namespace of its own."""
-    name = f"ownership-{uuid.uuid4().hex[:10]}"
-    with server.client(namespace=name) as client:
-        client.resource("v1", "namespaces").create({"metadata": {"name": name}})
-        yield client
 
 
 def applied(dyn: DynamicClient, obj: JSONObject, manager: str = ME) -> JSONObject:

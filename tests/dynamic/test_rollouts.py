@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,15 +25,6 @@ def server() -> Iterator[APIServer]:
     """Run a server whose workloads make pods, each step of which takes next to no time."""
     with APIServer(simulate=Simulation(delay=0.001)) as running:
         yield running
-
-
-@pytest.fixture
-def dyn(server: APIServer) -> Iterator[DynamicClient]:
-    """Return a client that works in a namespace of its own."""
-    name = f"rollouts-{uuid.uuid4().hex[:10]}"
-    with server.client(namespace=name) as client:
-        client.resource("v1", "namespaces").create({"metadata": {"name": name}})
-        yield client
 
 
 def workload(kind: str, image: str = "registry.example/main:1", **spec: Any) -> JSONObject:

@@ -139,9 +139,9 @@ def changes(live: dict[str, Any], new: dict[str, Any], schema: Schema | None) ->
     return typed_values.Comparison(found.added - _UNOWNED, found.modified - _UNOWNED, found.removed - _UNOWNED)
 
 
-def claimed(applied: dict[str, Any], schema: Schema | None) -> FieldSet:
+def ownable(claimed: FieldSet) -> FieldSet:
     """Return what an applied configuration claims, without the fields nobody owns."""
-    return typed_values.to_set(applied, schema) - _UNOWNED
+    return claimed - _UNOWNED
 
 
 def current(live: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Ownership:

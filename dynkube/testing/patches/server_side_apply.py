@@ -80,14 +80,14 @@ def apply(
         last = owned.sets.get(me)
         merged = typed_values.merge(base, config, schema)
         # What is nobody's in the end, the name, counts here: it keeps its struct, metadata, from going with a label.
-        owned.sets[me] = typed_values.to_set(config, schema)
+        owned.sets[me] = claimed = typed_values.to_set(config, schema)
         pruned = _prune(merged, owned, last, schema)
-        owned.sets[me] = managed_fields.claimed(config, schema)
+        owned.sets[me] = managed_fields.ownable(claimed)
         # An empty map is a change, which others' claims may forbid, although Go will not store it and all stays the
         # same.
         found = managed_fields.changes(base, pruned, schema)
         merged = go_shape.shape(pruned, schema)
-        same = managed_fields.changes(base, merged, schema).same
+        same = found.same or managed_fields.changes(base, merged, schema).same
     except typed_values.UnkeyedError as error:
         raise _unfit(applied, f"{show(error.path)}: {error}") from None
     _settle(owned, found, me, force=force)
